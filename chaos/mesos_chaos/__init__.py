@@ -1,0 +1,1 @@
+"""Everything that runs implementation and specification together."""

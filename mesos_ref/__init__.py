@@ -1,0 +1,1 @@
+"""The implementation: master, agent, scheduler and executor.  It knows nothing of the specification."""

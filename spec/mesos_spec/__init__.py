@@ -1,0 +1,1 @@
+"""The executable specification of Mesos, and the tools that check it."""
