@@ -1,0 +1,94 @@
+# Everything a person or CI runs here has one name, and `make help` explains it.
+# The recipes are plain commands: each also works without make, once .venv is there.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
+
+# Debian packages that `make demo` and `make test` use, each with its reason.
+DEBIAN += python3-venv # .venv, where python3 is Debian's own
+DEBIAN += curl         # a client we did not write: the HTTP API must please it too
+
+.PHONY: help demo test quick check models chaos bench nightly docs system-deps clean
+
+help: ## show this text
+	@echo "mesos-ref: a formally specified Mesos.  Needs python3 >= 3.11 with venv, make and git."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "The first of them makes .venv (a minute, once, and again when pyproject.toml changes)."
+	@echo "ARGS='...' is handed on to what runs:  make test ARGS='-k offers -x'"
+
+demo: $(INSTALLED) ## real processes: kill the leading master, an agent, an executor; judge it
+	@$(BIN)/mesos-chaos demo $(ARGS)
+
+test: check ## check, then every test but the nightly ones
+	$(BIN)/pytest $(ARGS)
+
+quick: $(INSTALLED) ## the tests to run while you work: none that is slow or starts processes
+	$(BIN)/pytest -q -m "not slow and not live and not nightly" $(ARGS)
+
+check: $(INSTALLED) ## lint, format, types, who imports whom
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+models: $(INSTALLED) ## check the bounded models: every state, against the pinned counts
+	$(BIN)/mesos-spec check $(ARGS)
+
+chaos: $(INSTALLED) ## run the fault scenarios that come with the package
+	$(BIN)/mesos-chaos run $(ARGS)
+
+bench: $(INSTALLED) ## measure what README's performance table says
+	$(BIN)/python -m benchmarks $(ARGS)
+
+nightly: $(INSTALLED) ## everything, with many more examples and a new seed each time (hours)
+	$(BIN)/pytest -n auto --hypothesis-profile=nightly -m "" $(ARGS)
+	$(BIN)/mesos-spec check --nightly
+	$(BIN)/mesos-chaos run
+
+docs: $(INSTALLED) ## write docs/reference anew from the code
+	$(BIN)/python -m docs.generate $(ARGS)
+
+system-deps: ## install the Debian packages that the tests use (as root)
+	@missing=""; for package in $(DEBIAN); do \
+	    dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then echo "system-deps: nothing is missing"; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "system-deps: not installed (needs root and apt-get):$$missing"; \
+	else \
+	    echo "system-deps: installing$$missing"; \
+	    $(APT_GET) install -y --no-install-recommends $$missing >/dev/null 2>&1 || { \
+	        $(APT_GET) update && $(APT_GET) install -y --no-install-recommends $$missing >/dev/null; }; \
+	fi
+
+clean: ## remove .venv and all that tools have cached; runs/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds the path it was made for: a virtual environment does not survive a move.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+
+$(INSTALLED): pyproject.toml
+	@set -e; python=""; old=""; \
+	for candidate in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	    "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    old=$$candidate; \
+	    "$$candidate" -c 'import ensurepip, venv' 2>/dev/null && python=$$candidate && break; \
+	done; \
+	if [ -z "$$old" ]; then echo "make: no Python >= 3.11 found; name one: make PYTHON=..." >&2; exit 1; fi; \
+	if [ -z "$$python" ]; then echo "make: $$old has no venv module: apt-get install python3-venv" >&2; exit 1; fi; \
+	echo "make: installing into .venv with $$($$python -V) (a minute, once)"; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || [ -e $(INSTALLED) -a "$$(cat $(INSTALLED) 2>/dev/null)" != "$(CURDIR)" ]; \
+	then rm -f $(INSTALLED); "$$python" -m venv --clear .venv; fi; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --editable '.[dev]'; \
+	echo "$(CURDIR)" > $(INSTALLED)
