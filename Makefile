@@ -58,7 +58,8 @@ docs: $(INSTALLED) ## write docs/reference anew from the code
 
 system-deps: ## install the Debian packages that the tests use (as root)
 	@missing=""; for package in $(DEBIAN); do \
-	    dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed$$' \
+	        || missing="$$missing $$package"; \
 	done; \
 	if [ -z "$$missing" ]; then echo "system-deps: nothing is missing"; \
 	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -73,22 +74,10 @@ clean: ## remove .venv and all that tools have cached; runs/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp holds the path it was made for: a virtual environment does not survive a move.
+# Made again when pyproject.toml is newer, or when the checkout has moved (see .ci/venv).
 ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
 endif
 
 $(INSTALLED): pyproject.toml
-	@set -e; python=""; old=""; \
-	for candidate in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
-	    "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-	    old=$$candidate; \
-	    "$$candidate" -c 'import ensurepip, venv' 2>/dev/null && python=$$candidate && break; \
-	done; \
-	if [ -z "$$old" ]; then echo "make: no Python >= 3.11 found; name one: make PYTHON=..." >&2; exit 1; fi; \
-	if [ -z "$$python" ]; then echo "make: $$old has no venv module: apt-get install python3-venv" >&2; exit 1; fi; \
-	echo "make: installing into .venv with $$($$python -V) (a minute, once)"; \
-	if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || [ -e $(INSTALLED) -a "$$(cat $(INSTALLED) 2>/dev/null)" != "$(CURDIR)" ]; \
-	then rm -f $(INSTALLED); "$$python" -m venv --clear .venv; fi; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --editable '.[dev]'; \
-	echo "$(CURDIR)" > $(INSTALLED)
+	@PYTHON="$(PYTHON)" .ci/venv $@
