@@ -1,0 +1,1 @@
+"""Small specifications of things that are not Mesos, with answers known elsewhere."""

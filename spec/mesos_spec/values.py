@@ -1,0 +1,211 @@
+"""The values a specification's cells hold: immutable, hashable, cheap to make.
+
+`Table` is a dict, `Fifo` and `Bag` are channels.  `+` and `-` give a new value and leave the old
+one alone, so that `s.offers[agent] -= offer` reads like an assignment and is one.  Equal values
+must also be of equal kind, or a search would merge states that differ: two named tuples of
+different classes are equal, so a channel refuses any message that is not a frozen dataclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
+D = TypeVar("D")
+
+
+class Untold(Exception):
+    """The specification broke a rule of its own language.  The text says which, and what to do."""
+
+
+class WrongDelivery(Untold):
+    """A message was taken from a channel that could not have delivered it."""
+
+    def __init__(self, channel: object, text: str) -> None:
+        super().__init__(text)
+        self.channel = channel
+
+
+def in_order(keys: Iterable[K]) -> list[K]:
+    """`keys`, sorted.  Raises `Untold` if their type has no order."""
+    loose: Iterable[Any] = keys
+    try:
+        return sorted(loose)
+    except TypeError as e:
+        raise Untold(f"keys must have an order, to be listed the same way every time: {e}") from e
+
+
+# ---- tables --------------------------------------------------------------------------------
+class Table(Generic[K, V]):
+    """An immutable dict: `t + {k: v}` is `t` with `k`, `t - k` without (whether or not it had it).
+
+    Iterating, `keys`, `values` and `items` go in the order of the keys.
+    """
+
+    __slots__ = ("_d", "_hash", "_order")
+
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
+        self._d: dict[K, V] = dict(items)
+        self._hash: int | None = None
+        self._order: list[K] | None = None
+
+    def __getitem__(self, k: K) -> V:
+        return self._d[k]
+
+    def get(self, k: K, default: D) -> V | D:
+        """What is under `k`, or `default`."""
+        return self._d.get(k, default)
+
+    def __contains__(self, k: object) -> bool:
+        return k in self._d
+
+    def __len__(self) -> int:
+        return len(self._d)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self.keys())
+
+    def keys(self) -> list[K]:
+        """The keys, in order.  (Not to be written to.)"""
+        if self._order is None:
+            self._order = in_order(self._d)
+        return self._order
+
+    def values(self) -> list[V]:
+        """The values, in the order of their keys."""
+        return [self._d[k] for k in self.keys()]
+
+    def items(self) -> list[tuple[K, V]]:
+        """Key and value, in the order of the keys."""
+        return [(k, self._d[k]) for k in self.keys()]
+
+    def __add__(self, more: Mapping[K, V] | Table[K, V]) -> Table[K, V]:
+        return Table(self._d | (more._d if isinstance(more, Table) else dict(more)))
+
+    def __sub__(self, k: K) -> Table[K, V]:
+        rest = self._d.copy()
+        rest.pop(k, None)
+        return Table(rest)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is Table and self._d == other._d)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self._d.items()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{k!r}: {v!r}" for k, v in self.items()) + "}"
+
+
+# ---- channels ------------------------------------------------------------------------------
+_messages: set[type] = set()  # kinds of message already found good
+
+
+def check_message_types(*kinds: type) -> None:
+    """Raise `Untold` for the first of `kinds` that may not travel in a channel."""
+    for kind in kinds:
+        made: Any = getattr(kind, "__dataclass_params__", None)
+        if made is None or not (made.frozen and made.eq) or issubclass(kind, tuple):
+            raise Untold(
+                f"{kind.__name__} may not be a message: write it as @dataclass(frozen=True, "
+                f"slots=True), so that it never equals a message of another kind"
+            )
+        _messages.add(kind)
+
+
+class Fifo(Generic[V]):
+    """A channel that keeps order: `f + m` sends, `f - m` delivers, and only the oldest may be."""
+
+    __slots__ = ("_hash", "mail")
+
+    mail: tuple[V, ...]  #: in flight, oldest first
+
+    def __init__(self, mail: Iterable[V] = ()) -> None:
+        self.mail = tuple(mail)
+        self._hash: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.mail)
+
+    def __add__(self, message: V) -> Fifo[V]:
+        if type(message) not in _messages:
+            check_message_types(type(message))
+        return Fifo((*self.mail, message))
+
+    def __sub__(self, message: V) -> Fifo[V]:
+        if not self.mail or self.mail[0] != message:
+            oldest = f"{self.mail[0]} is" if self.mail else "nothing is there"
+            raise WrongDelivery(self, f"{message} is delivered, but is not the oldest: {oldest}")
+        return Fifo(self.mail[1:])
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is Fifo and self.mail == other.mail)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(self.mail)
+        return self._hash
+
+    def __repr__(self) -> str:
+        return "⟨" + ", ".join(map(repr, self.mail)) + "⟩"
+
+
+class Bag(Generic[V]):
+    """A channel without order: `b + m` sends, `b - m` delivers, and anything in it may be.
+
+    Iterating gives each different message once, in the order of their texts.
+    """
+
+    __slots__ = ("_count", "_hash")
+
+    def __init__(self, mail: Iterable[V] = ()) -> None:
+        self._count: dict[V, int] = {}
+        for message in mail:
+            self._count[message] = self._count.get(message, 0) + 1
+        self._hash: int | None = None
+
+    @property
+    def mail(self) -> tuple[V, ...]:
+        """In flight, each as often as it was sent."""
+        return tuple(message for message in self for _ in range(self._count[message]))
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(sorted(self._count, key=repr))
+
+    def __contains__(self, message: object) -> bool:
+        return message in self._count
+
+    def __len__(self) -> int:
+        return sum(self._count.values())
+
+    def __add__(self, message: V) -> Bag[V]:
+        if type(message) not in _messages:
+            check_message_types(type(message))
+        return self._with(message, self._count.get(message, 0) + 1)
+
+    def __sub__(self, message: V) -> Bag[V]:
+        if message not in self._count:
+            raise WrongDelivery(self, f"{message} is delivered, but is not in flight")
+        return self._with(message, self._count[message] - 1)
+
+    def _with(self, message: V, times: int) -> Bag[V]:
+        new: Bag[V] = Bag()
+        new._count = {**self._count, message: times}
+        if not times:
+            del new._count[message]
+        return new
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is Bag and self._count == other._count)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self._count.items()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return "⟅" + ", ".join(map(repr, self.mail)) + "⟆"
