@@ -107,7 +107,8 @@ class Per(Generic[K, V]):
 def per(default: V) -> Per[Any, V]:
     """A `Per` field whose cells hold `default` until written.
 
-    `mail: Per[Id, Fifo[Mail]] = per(Fifo())`.  Writing the default back removes the cell: states that differ only by such cells are equal.
+    Written `mail: Per[Id, Fifo[Mail]] = per(Fifo())`.  Writing the default back removes the cell:
+    states that differ only by such cells are equal.
     """
     made: Per[Any, V] = Per()
     made._default = default
@@ -202,7 +203,7 @@ class Cells:
         return new
 
     def before(self, effects: Effects) -> Self:
-        """The state before the step taken last by `apply`; good until this state is next written."""
+        """The state before the step `apply` took last; good until this state is next written."""
         mine = self._mine.copy()
         new = self.copy()
         self._mine.update(mine)

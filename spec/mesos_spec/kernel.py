@@ -14,6 +14,7 @@ Everything a specification imports is here; it lives in `values` (what cells hol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -98,7 +99,7 @@ def require(holds: bool, guard: str) -> None:
 
 
 def receive(channel: Fifo[Any], kind: type[T]) -> T:
-    """The oldest message in `channel`, which must be a `kind`.  (`require` cannot narrow a type.)"""
+    """The oldest message in `channel`, which must be a `kind`.  (`require` cannot narrow it.)"""
     oldest = channel.mail[0] if channel.mail else None
     require(isinstance(oldest, kind), "the next message is " + kind.__name__)
     return _narrowed(oldest, kind)
@@ -171,10 +172,8 @@ class Action(Named, Generic[S, P]):
 
         turn.hear = hear
         draft.__dict__["_reads"] = reads
-        try:
+        with suppress(Disabled):
             self._run(turn, draft, (), bound)
-        except Disabled:
-            pass
         return heard
 
     def explain(self, s: S, bound: Mapping[str, Any]) -> list[tuple[str, bool]]:

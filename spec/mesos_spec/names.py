@@ -32,7 +32,10 @@ class Named:
     def bindings(
         self, s: Cells, given: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Every way to bind the names in `s`: the ∃ (or ∀) in front.  `given` ones stay as given."""
+        """Every way to bind the names in `s`: the ∃ (or ∀) in front.
+
+        `given` names stay as given.  Raises `Untold` if one without a domain is not.
+        """
         bound = dict(given or {})
         missing = [name for name in self.given if name not in bound]
         if missing:
