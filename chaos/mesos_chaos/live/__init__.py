@@ -1,0 +1,1 @@
+"""Chaos for real: processes, sockets, signals (tier T3)."""

@@ -1,0 +1,178 @@
+"""Reading traces: what a process wrote down about itself, checked at the border.
+
+A trace file is NDJSON (`docs/reference/trace.md`): a header, then one record for each call of a
+core's `handle`.  This module is the only reader; the implementation's writer is separate code, and
+both are held to the same golden files.  A last line that was torn by a kill is tolerated and
+reported; anything else that is not a trace is refused with the file, the line and the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROLES = ("master", "agent", "scheduler", "executor", "harness")
+MessageKey = tuple[str, int]
+
+
+class TraceError(Exception):
+    """A file that is not a trace, or not one that this reader understands."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line: who wrote this, and with which timers."""
+
+    trace: str
+    version: int
+    role: str
+    node: str
+    incarnation: str
+    life: int = 0
+    wall: float = 0.0
+    config: dict[str, Any] = {}
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What reached the core: a message (with its identity), or something local."""
+
+    id: MessageKey | None = None
+    msg: dict[str, Any] | None = None
+    local: str | None = None
+    sender: str | None = msgspec.field(default=None, name="from")
+    stream: str | None = None
+    new_stream: str | None = None
+    link: str | None = None
+    epoch: int | None = None
+    container: str | None = None
+    framework: str | None = None
+    executor: str | None = None
+    task: str | None = None
+    status: int | None = None
+    why: str | None = None
+    uuid: str | None = None
+    call: dict[str, Any] | None = None
+    alive: list[str] | None = None
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the core wanted done: a message (with its identity), or a deed that is only shown."""
+
+    id: MessageKey | None = None
+    to: str | None = None
+    msg: dict[str, Any] | None = None
+    do: str | None = None
+    link: str | None = None
+    stream: str | None = None
+    status: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of `handle`: what was heard, what was sent, and what the core says it did."""
+
+    seq: int
+    now: int = 0
+    wall: float | None = None
+    heard: Heard | None = None
+    sent: list[Sent] = []
+    did: list[tuple[str, dict[str, Any]]] = []
+    view: dict[str, Any] | None = None
+    whole: dict[str, Any] | None = None
+    batch: int = 0
+    fault: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One process incarnation's trace: its header, its records, and whether its tail was torn."""
+
+    path: str
+    header: Header
+    records: list[Record] = field(repr=False)
+    torn: bool = False
+
+    @property
+    def who(self) -> str:
+        """The incarnation's name in reports: `master m1 (life 2)`."""
+        return f"{self.header.role} {self.header.node} (life {self.header.life})"
+
+
+_HEADER = msgspec.json.Decoder(Header)
+_RECORD = msgspec.json.Decoder(Record)
+
+
+def parse_header(line: bytes, path: str) -> Header:
+    """The header in `line`.  Raises `TraceError` for a foreign file or an unknown version."""
+    try:
+        header = _HEADER.decode(line)
+    except msgspec.MsgspecError as error:
+        raise TraceError(f"{path}:1: not the header of a mesos-ref trace: {error}") from None
+    if header.trace != "mesos-ref":
+        raise TraceError(f"{path}:1: `trace` is {header.trace!r}, where 'mesos-ref' is expected")
+    if header.version != 1:
+        raise TraceError(f"{path}:1: `version` is {header.version}; this reader knows version 1")
+    if header.role not in ROLES:
+        raise TraceError(f"{path}:1: `role` is {header.role!r}; roles are {', '.join(ROLES)}")
+    return header
+
+
+def parse_record(line: bytes, place: str, expected_seq: int) -> Record:
+    """The record in `line`.  Raises `TraceError` naming `place` and the field at fault."""
+    try:
+        record = _RECORD.decode(line)
+    except msgspec.MsgspecError as error:
+        raise TraceError(f"{place}: not a record: {error}") from None
+    if record.seq != expected_seq:
+        raise TraceError(
+            f"{place}: `seq` is {record.seq}, where {expected_seq} follows: "
+            "records are missing, or two writers shared the file"
+        )
+    return record
+
+
+def read_trace(path: Path | str) -> Trace:
+    """The whole trace at `path`.
+
+    A last line without its newline, or one cut short by a kill, is dropped and `torn` is set.
+    Raises `TraceError` for anything else that is not a trace.
+    """
+    name = str(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise TraceError(f"{name}: cannot be read: {error.strerror}") from None
+    lines = data.split(b"\n")
+    torn = lines.pop() != b""
+    if not lines:
+        raise TraceError(f"{name}: no header line; an empty file is not a trace")
+    header = parse_header(lines[0], name)
+    return Trace(path=name, header=header, records=list(_records(lines[1:], name)), torn=torn)
+
+
+def _records(lines: list[bytes], name: str) -> Iterator[Record]:
+    for seq, line in enumerate(lines):
+        yield parse_record(line, f"{name}:{seq + 2}", seq)
+
+
+def read_traces(paths: list[Path]) -> list[Trace]:
+    """All traces in files and folders `paths`, by role, node and life.
+
+    Raises `TraceError` also where two files claim the same incarnation.
+    """
+    files = [f for p in paths for f in (sorted(p.glob("*.ndjson")) if p.is_dir() else [p])]
+    if not files:
+        raise TraceError(f"no trace: {', '.join(map(str, paths))} holds no *.ndjson file")
+    traces = [read_trace(f) for f in files]
+    seen: dict[tuple[str, str], str] = {}
+    for trace in traces:
+        key = (trace.header.role, trace.header.incarnation)
+        if key in seen:
+            raise TraceError(
+                f"{trace.path} and {seen[key]} both claim incarnation {key[1]} of a {key[0]}: "
+                "an incarnation has one writer"
+            )
+        seen[key] = trace.path
+    return sorted(traces, key=lambda t: (t.header.role, t.header.node, t.header.life))

@@ -1,0 +1,145 @@
+"""What the judge has to say about a run: conforms, violates, or don't know; and whose fault.
+
+A verdict has three values (D13).  *violates*: some record is no step of the specification, or a
+property broke; the first such record is explained, the guilty party is named.  *unknown*: nothing
+was seen to be wrong, but the traces do not suffice to say that all was right.  *conforms*: every
+record of every process was a step of the specification.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+PARTY = {"master": "master", "agent": "agent", "scheduler": "library", "executor": "executor"}
+
+
+class Outcome(Enum):
+    """The three values, and the exit code each gives."""
+
+    CONFORMS = "conforms"
+    VIOLATES = "violates"
+    UNKNOWN = "unknown"
+
+
+class Kind(Enum):
+    """What sort of wrong: a record the specification refuses, or a property that broke."""
+
+    CONFORMANCE = "conformance"
+    SAFETY = "safety"
+    LIVENESS = "liveness"
+    HARNESS = "harness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """One guard as it was asked: its sentence, whether it held, and what it read."""
+
+    says: str
+    held: bool
+    values: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One record that is wrong: where, whose fault, and why."""
+
+    kind: Kind
+    party: str
+    who: str
+    place: str
+    seq: int
+    now_us: int
+    says: str
+    action: str | None = None
+    names: dict[str, Any] = field(default_factory=dict)
+    guards: tuple[Guarded, ...] = ()
+    expected: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The violation for people: verdict first, then the evidence."""
+        lines = [f"{self.place}: {self.says}", f"  party     {self.party} ({self.who})"]
+        if self.action:
+            names = ", ".join(f"{k}={v}" for k, v in self.names.items())
+            lines.append(f"  step      {self.action}({names})")
+        for guard in self.guards:
+            mark = "holds   " if guard.held else "DOES NOT"
+            lines.append(f"    {mark}  {guard.says}")
+            if not guard.held and guard.values:
+                lines.append(f"              where {guard.values}")
+        lines += [f"  expected  {line}" for line in self.expected]
+        lines += [f"  found     {line}" for line in self.found]
+        if self.before:
+            lines.append("  the records before it")
+            lines += [f"    {line}" for line in self.before]
+        return "\n".join(lines)
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """The judgement of a whole run."""
+
+    outcome: Outcome
+    records: int = 0
+    steps: int = 0
+    processes: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    taken: Counter[str] = field(default_factory=Counter)
+    never: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def exit_code(self) -> int:
+        """0 conforms, 1 a property broke, 2 unknown, 4 a record is no step."""
+        if self.outcome is Outcome.CONFORMS:
+            return 0
+        if self.outcome is Outcome.UNKNOWN:
+            return 2
+        kinds = {v.kind for v in self.violations}
+        if Kind.CONFORMANCE in kinds or Kind.HARNESS in kinds:
+            return 4
+        return 1 if Kind.SAFETY in kinds else 3
+
+    def text(self) -> str:
+        """The verdict for people, the outcome in the first line."""
+        head = {
+            Outcome.CONFORMS: "CONFORMS to the specification",
+            Outcome.VIOLATES: "VIOLATES the specification",
+            Outcome.UNKNOWN: "UNKNOWN: the traces do not suffice",
+        }[self.outcome]
+        lines = [f"{head}: {self.records} records, {self.steps} steps, {self.processes} processes"]
+        lines += [violation.text() for violation in self.violations]
+        lines += [f"  don't know: {doubt}" for doubt in self.doubts]
+        most = ", ".join(f"{name} {n}" for name, n in self.taken.most_common(8))
+        lines.append(f"  actions seen: {len(self.taken)} of {len(self.taken) + len(self.never)}")
+        if most:
+            lines.append(f"    most often: {most}")
+        if self.never:
+            lines.append(f"    never: {', '.join(self.never)}")
+        if self.ignored:
+            out = ", ".join(f"{name} {n}" for name, n in sorted(self.ignored.items()))
+            lines.append(f"  not looked at (outside of the specification): {out}")
+        return "\n".join(lines)
+
+    def json(self) -> dict[str, Any]:
+        """The verdict for machines."""
+        return {
+            "verdict": self.outcome.value,
+            "exit_code": self.exit_code,
+            "records": self.records,
+            "steps": self.steps,
+            "processes": self.processes,
+            "violations": [
+                {**asdict(v), "kind": v.kind.value, "guards": [asdict(g) for g in v.guards]}
+                for v in self.violations
+            ],
+            "doubts": self.doubts,
+            "actions": dict(sorted(self.taken.items())),
+            "never": self.never,
+            "not_looked_at": dict(sorted(self.ignored.items())),
+        }
