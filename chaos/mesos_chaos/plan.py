@@ -1,0 +1,176 @@
+"""Plans: what runs, what is done to it, and one seed.  Data, so that they can be drawn and shrunk.
+
+A *plan* is a topology, a workload, at most 25 faults and a seed (D11).  A *scenario* is a plan with
+a title and a reason that a student can read, kept as a TOML file.  A person writes these files, so
+they are validated by pydantic, and a wrong key is answered with the path to it and what would be
+right.  Faults name roles (`leader`, `agent:1`, `agent-of:demo.7`), never process ids, and happen at
+a time (`at_s`) or at a site (`after = "master.accept#2"`: once some master's trace shows the action
+for the second time).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MAX_FAULTS = 25
+SITE = r"^(master|agent|scheduler)\.[a-z_]+#[1-9][0-9]*$"
+TARGET = (
+    r"^(leader|standby|master:[0-9]+|agent:([0-9]+|any)|agent-of:\S+"
+    r"|executor:any|executor-of:\S+|scheduler:\S+)$"
+)
+
+
+class PlanError(Exception):
+    """A scenario file that cannot be used: a line for each wrong key, with its path."""
+
+
+class Strict(BaseModel):
+    """Base of everything a person writes: unknown keys are errors, values are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cluster(Strict):
+    """The topology, and the timers that differ from the defaults of `mesos-ref up`."""
+
+    masters: int = Field(default=3, ge=1, le=7)
+    agents: int = Field(default=2, ge=1, le=100)
+    cpus: float = Field(default=4.0, gt=0)
+    mem_mb: int = Field(default=4096, gt=0)
+    lease_s: float = Field(default=1.0, ge=0.2, le=30)
+    timers: dict[str, float] = Field(default_factory=dict)
+
+
+class Workload(Strict):
+    """One framework: how many items it wants done, and what an item is."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    items: int = Field(default=20, ge=1, le=100_000)
+    command: str = "sleep 0.2"
+    cpus: float = Field(default=0.5, gt=0)
+    mem_mb: int = Field(default=32, gt=0)
+    role: str = "*"
+    parallel: int | None = Field(default=None, ge=1)
+
+
+class FaultKind(StrEnum):
+    """The vocabulary.  Every one has its undo, done at `for_s`, or when the faults end."""
+
+    KILL = "kill"
+    PAUSE = "pause"
+    CUT = "cut"
+    DELAY = "delay"
+    RESET = "reset"
+
+
+class Fault(Strict):
+    """One fault: what, to whom, when, and for how long."""
+
+    kind: FaultKind
+    target: str = Field(pattern=TARGET)
+    at_s: float | None = Field(default=None, ge=0)
+    after: str | None = Field(default=None, pattern=SITE)
+    for_s: float | None = Field(default=None, gt=0)
+    restart: bool = True
+    restart_after_s: float = Field(default=0.5, ge=0)
+    direction: Literal["up", "down", "both"] = "both"
+    delay_s: float = Field(default=0.2, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Fault:
+        if (self.at_s is None) == (self.after is None):
+            raise ValueError(
+                "a fault happens at a time or at a site: give exactly one of at_s, after"
+            )
+        links = self.kind in (FaultKind.CUT, FaultKind.DELAY, FaultKind.RESET)
+        if links and not self.target.startswith("agent"):
+            raise ValueError(
+                f"{self.kind.value} is a fault of agent links: target an agent, not {self.target!r}"
+            )
+        if self.kind is FaultKind.PAUSE and self.target.startswith(("executor", "scheduler")):
+            raise ValueError(f"pause is for masters and agents, not {self.target!r}")
+        return self
+
+
+class Expect(Strict):
+    """What the run must show to prove anything, and how soon it must settle after the heal."""
+
+    must_see: list[str] = Field(default_factory=list)
+    settles_within_s: float = Field(default=30.0, gt=0, le=3600)
+    goal: str | None = None
+
+
+class Plan(Strict):
+    """Topology, workload, faults and one seed."""
+
+    cluster: Cluster = Cluster()
+    workload: Annotated[list[Workload], Field(min_length=1, max_length=8)]
+    fault: Annotated[list[Fault], Field(max_length=MAX_FAULTS)] = []
+    expect: Expect = Expect()
+    seed: int = Field(default=0, ge=0)
+
+
+class Scenario(Plan):
+    """A plan with a title, and a reason a student can read."""
+
+    title: str = Field(min_length=10)
+    why: str = Field(min_length=40)
+
+
+def parse_scenario(text: str, name: str) -> Scenario:
+    """The scenario in the TOML `text`.  Raises `PlanError` with the path to each wrong key."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{name}: not TOML: {error}") from None
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        raise PlanError("\n".join(_complaints(name, error))) from None
+
+
+def _complaints(name: str, error: ValidationError) -> list[str]:
+    return [f"{name}: {_path(e['loc'])}: {_sentence(e)}" for e in error.errors()]
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "the file"
+
+
+def _sentence(e: Any) -> str:
+    if e["type"] == "extra_forbidden":
+        return "no such key"
+    said = str(e["msg"]).removeprefix("Value error, ")
+    return (
+        said if "input" not in e or isinstance(e["input"], dict) else f"{said}, not {e['input']!r}"
+    )
+
+
+def shipped() -> dict[str, str]:
+    """The scenarios that come with the package: name → TOML text."""
+    folder = resources.files("mesos_chaos") / "scenarios"
+    found = sorted(folder.iterdir(), key=lambda f: f.name)
+    return {f.name[:-5]: f.read_text() for f in found if f.name.endswith(".toml")}
+
+
+def load_scenario(name: str) -> tuple[str, Scenario]:
+    """The scenario called `name` (shipped) or in the file `name`: its short name, and itself.
+
+    Raises `PlanError` if there is none, or it is wrong.
+    """
+    known = shipped()
+    if name in known:
+        return name, parse_scenario(known[name], f"{name}.toml")
+    path = Path(name)
+    if not path.is_file():
+        raise PlanError(f"no scenario {name!r}: a file, or one of {', '.join(known) or '(none)'}")
+    return path.stem, parse_scenario(path.read_text(), str(path))

@@ -1,0 +1,185 @@
+"""The simulated network: connections that deliver in order, late, or not at all.
+
+A `Connection` has two ends.  What one end sends arrives at the other in order, after the delay of
+its link, unless the connection breaks first: then what is in flight is lost, and each end hears of
+it by itself.  A link (a pair of node names) can be cut one way or both, which holds messages back;
+a one-way cut is half-open.  Faults are undone by the function they return.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from mesos_chaos.sim.loop import Loop
+
+M = TypeVar("M")
+Way = tuple[str, str]
+
+
+class End(Generic[M]):
+    """One end of a connection, as its node holds it."""
+
+    def __init__(self, connection: Connection[M], side: int) -> None:
+        self._connection = connection
+        self.side = side
+        self.open = True
+        self.hear: Callable[[M], None] = lambda message: None
+        self.ended: Callable[[], None] = lambda: None
+
+    @property
+    def other(self) -> End[M]:
+        """The far end."""
+        return self._connection.ends[1 - self.side]
+
+    def send(self, message: M) -> None:
+        """Send; it is lost if this end has closed or broken."""
+        if self.open:
+            self._connection.send(self.side, message)
+
+    def close(self) -> None:
+        """Close in good order: what was sent before still arrives, then the far end hears it."""
+        if self.open:
+            self.open = False
+            self._connection.finish(self.side)
+
+    def abort(self) -> None:
+        """Hear nothing more, and lose what is in flight both ways (a process died, a reset)."""
+        self._connection.break_now(silent=self.side)
+
+
+class Connection(Generic[M]):
+    """Two ends and what travels between them."""
+
+    def __init__(self, network: Network, near: str, far: str) -> None:
+        self.network = network
+        self.nodes = (near, far)
+        self.ends: tuple[End[M], End[M]] = (End(self, 0), End(self, 1))
+        self._flight: tuple[deque[M | None], deque[M | None]] = (deque(), deque())
+        self._last_us = [0, 0]
+
+    def way(self, side: int) -> Way:
+        """From whom to whom what `side` sends travels."""
+        return self.nodes[side], self.nodes[1 - side]
+
+    def send(self, side: int, message: M) -> None:
+        """Put `message` in flight from `side`."""
+        self._flight[side].append(message)
+        self._arrive_later(side)
+
+    def finish(self, side: int) -> None:
+        """Put the end of the stream in flight from `side`."""
+        self._flight[side].append(None)
+        self._arrive_later(side)
+
+    def _arrive_later(self, side: int) -> None:
+        due = max(self.network.arrival_us(self.way(side)), self._last_us[side])
+        self._last_us[side] = due
+        self.network.loop.at(due, lambda: self._arrive(side))
+
+    def _arrive(self, side: int) -> None:
+        if not self._flight[side]:
+            return  # broken meanwhile
+        if self.network.is_cut(self.way(side)):
+            self.network.hold(self.way(side), lambda: self._arrive(side))
+            return
+        message = self._flight[side].popleft()
+        end = self.ends[1 - side]
+        if not end.open:
+            return
+        if message is None:
+            end.open = False
+            end.ended()
+        else:
+            end.hear(message)
+
+    def break_now(self, silent: int | None = None) -> None:
+        """Lose what is in flight; both ends hear of it soon (not `silent`, which is dead)."""
+        for side in (0, 1):
+            self._flight[side].clear()
+        for side in (0, 1):
+            end = self.ends[side]
+            if not end.open:
+                continue
+            if side == silent:
+                end.open = False
+                continue
+            delay = self.network.arrival_us(self.way(1 - side))
+            self.network.loop.at(delay, lambda end=end: _tell(end))  # type: ignore[misc]
+
+
+def _tell(end: End[M]) -> None:
+    if end.open:
+        end.open = False
+        end.ended()
+
+
+class Network:
+    """All connections, and what is wrong with the links between nodes."""
+
+    def __init__(self, loop: Loop, delay_us: tuple[int, int] = (100, 1_000)) -> None:
+        self.loop = loop
+        self.delay_us = delay_us
+        self._extra: dict[Way, int] = {}
+        self._cut: set[Way] = set()
+        self._held: dict[Way, list[Callable[[], None]]] = {}
+        self._live: list[Connection[object]] = []
+
+    def connect(self, near: str, far: str) -> tuple[End[M], End[M]]:
+        """A new connection between two nodes: near end, far end."""
+        connection: Connection[M] = Connection(self, near, far)
+        self._live = [c for c in self._live if c.ends[0].open or c.ends[1].open]
+        self._live.append(connection)  # type: ignore[arg-type]
+        return connection.ends
+
+    def arrival_us(self, way: Way) -> int:
+        """When something sent now on `way` arrives, if nothing holds it back."""
+        low, high = self.delay_us
+        drawn = self.loop.random(f"link {way[0]}>{way[1]}").randint(low, high)
+        return self.loop.now_us + drawn + self._extra.get(way, 0)
+
+    def is_cut(self, way: Way) -> bool:
+        """Whether `way` carries nothing now."""
+        return way in self._cut
+
+    def hold(self, way: Way, arrive: Callable[[], None]) -> None:
+        """Keep an arrival until `way` is whole again."""
+        self._held.setdefault(way, []).append(arrive)
+
+    def cut(self, *ways: Way) -> Callable[[], None]:
+        """Hold back everything on `ways`.  Returns the undo."""
+        self._cut.update(ways)
+
+        def mend() -> None:
+            for way in ways:
+                self._cut.discard(way)
+                for arrive in self._held.pop(way, []):
+                    self.loop.at(self.loop.now_us, arrive)
+
+        return mend
+
+    def delay(self, extra_us: int, *ways: Way) -> Callable[[], None]:
+        """Deliver `extra_us` later on `ways`.  Returns the undo."""
+        for way in ways:
+            self._extra[way] = extra_us
+
+        def mend() -> None:
+            for way in ways:
+                self._extra.pop(way, None)
+
+        return mend
+
+    def reset(self, one: str, other: str) -> int:
+        """Break every connection between two nodes.  Returns how many there were."""
+        hit = [c for c in self._live if set(c.nodes) == {one, other}]
+        for connection in hit:
+            connection.break_now()
+        return len(hit)
+
+    def drop_node(self, node: str) -> None:
+        """A process died: its ends are silent from now on, the others hear of it."""
+        for connection in self._live:
+            for side in (0, 1):
+                if connection.nodes[side] == node and connection.ends[side].open:
+                    connection.break_now(silent=side)
