@@ -51,11 +51,16 @@ class Turn:
 
     __slots__ = ("changes", "effects", "hear", "name")
 
-    def __init__(self, name: str, changes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        changes: frozenset[str],
+        hear: Callable[[str, bool], None] | None = None,
+    ) -> None:
         self.name = name
         self.changes = changes
         self.effects: Effects = {}
-        self.hear: Callable[[str, bool], None] | None = None
+        self.hear = hear
 
 
 # ---- states --------------------------------------------------------------------------------
@@ -143,6 +148,9 @@ class _Field:
         return view
 
 
+_FRESH: dict[str, Any] = {"_reads": None, "_now": None, "_written": {}, "_hash": None}
+
+
 @dataclass_transform(kw_only_default=True)
 class Cells:
     """Base of a specification's one `State` class; its annotations are the fields.
@@ -156,6 +164,7 @@ class Cells:
     _mine: set[str]  # fields whose dict no other state shares
     _reads: Reads | None  # where reads are noted, if anybody wants to know
     _now: Turn | None  # the action that is writing
+    _written: Effects  # what is not the state's own: reading it is not noted
     _hash: int | None
 
     def __init__(self, **given: Any) -> None:
@@ -170,9 +179,7 @@ class Cells:
         missing = [name for name, value in (consts | fields).items() if value is ABSENT]
         if missing:
             raise Untold(f"{cls.__name__} is made without a value for {', '.join(missing)}")
-        self.__dict__.update(
-            consts, _fields=fields, _mine=set(fields), _reads=None, _now=None, _hash=None
-        )
+        self.__dict__.update(consts, _fields=fields, _mine=set(fields), **_FRESH)
 
     @classmethod
     def _lay_out(cls) -> None:
@@ -181,6 +188,8 @@ class Cells:
         for name, hint in get_type_hints(cls, include_extras=True).items():
             if name in Cells.__annotations__:
                 continue
+            if hasattr(Cells, name):
+                raise Untold(f"a field may not be called {name}: every state has a method of it")
             default = getattr(cls, name, ABSENT)
             default = default.default if isinstance(default, _Field) else default
             if get_origin(hint) is Annotated and _Const in get_args(hint):
@@ -198,7 +207,7 @@ class Cells:
         inside = new.__dict__
         for name in self._consts:
             inside[name] = self.__dict__[name]
-        inside.update(_fields=self._fields.copy(), _mine=set(), _reads=None, _now=None, _hash=None)
+        inside.update(_fields=self._fields.copy(), _mine=set(), **_FRESH)
         self._mine.clear()
         return new
 
@@ -208,6 +217,17 @@ class Cells:
         new = self.copy()
         self._mine.update(mine)
         undo(new, effects)
+        return new
+
+    def after(self, effects: Effects) -> Self:
+        """The state `effects` lead to, for looking at.
+
+        What a listener to this state would like to know is noted: the cells it reads, but for
+        those that `effects` wrote.
+        """
+        new = self.copy()
+        redo(new, effects)
+        new.__dict__.update(_reads=self._reads, _written=effects)
         return new
 
     def listen(self, ask: Callable[[Self], T]) -> tuple[T, Reads]:
@@ -221,9 +241,10 @@ class Cells:
             if outer is not None:
                 outer.update((cell, value) for cell, value in reads.items() if cell not in outer)
 
-    def cells(self) -> Iterator[tuple[Cell, Any]]:
-        """Every cell that does not hold its field's default, in order."""
-        for name, cells in self._fields.items():
+    def cells(self, *fields: str) -> Iterator[tuple[Cell, Any]]:
+        """Every cell (of `fields`, if given) that does not hold its default, in order."""
+        for name in fields or self._fields:
+            cells = self._fields[name]
             for key in in_order(cells):
                 yield (name, key), cells[key]
 
@@ -231,9 +252,13 @@ class Cells:
         """What `cell` holds (unrecorded); `ABSENT` if it was never written and has no default."""
         return self._fields[cell[0]].get(cell[1], self._layout[cell[0]].default)
 
+    def default(self, cell: Cell) -> Any:
+        """What `cell` holds until it is written, or `ABSENT`."""
+        return self._layout[cell[0]].default
+
     def _note(self, cell: Cell, value: Any) -> None:
         """A cell was read.  What an action reads of its own writes is no read of the state."""
-        if self._reads is not None and (self._now is None or cell not in self._now.effects):
+        if self._reads is not None and cell not in self._written:
             self._reads.setdefault(cell, value)
 
     def _put(self, name: str, key: Any, value: Any) -> None:

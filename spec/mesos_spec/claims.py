@@ -10,11 +10,11 @@ A *surprise* is what people believe and is false, kept with the shortest behavio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from mesos_spec.cells import Cells
+from mesos_spec.cells import Cell, Cells
 from mesos_spec.names import Domain, Named, names
 from mesos_spec.values import Untold
 
@@ -128,7 +128,8 @@ class Specification(Generic[S]):
     sometimes: tuple[Sometimes[S, ...], ...] = ()
     eventually: tuple[Eventually[S, ...], ...] = ()
     surprises: tuple[Surprise[S], ...] = ()
-    channels: tuple[str, ...] = ()  #: fields of channels: the head of each must be consumable
+    channels: tuple[str, ...] = ()  #: fields of channels whose mail some action must consume
+    heads: Callable[[S], Iterable[Cell]] | None = None  #: the channels to serve; else all of those
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -76,6 +76,7 @@ class Guard:
     read: Reads
 
 
+Hear = Callable[[str, bool], None]
 _now: ContextVar[Turn | None] = ContextVar("_now", default=None)
 
 
@@ -133,17 +134,19 @@ class Action(Named, Generic[S, P]):
         self._run(Turn(self.name, self.changes), after, args, kwargs)
         return after
 
-    def apply(self, s: S, bound: Mapping[str, Any]) -> Effects:
+    def apply(self, s: S, bound: Mapping[str, Any], hear: Hear | None = None) -> Effects:
         """Take the step in place, and say which cells it wrote, in order, with old and new value.
 
-        For who owns `s`; `undo(s, effects)` takes it back.  Where it raises (`Disabled`, `Untold`,
-        or what the body raised) nothing is changed.
+        For who owns `s`; `undo(s, effects)` takes it back.  `hear` is told each guard and whether
+        it held.  Where this raises (`Disabled`, `Untold`, or what the body raised) nothing is
+        changed.
         """
-        return self._run(Turn(self.name, self.changes), s, (), bound)
+        return self._run(Turn(self.name, self.changes, hear), s, (), bound)
 
     def _run(self, turn: Turn, s: S, args: tuple[Any, ...], bound: Mapping[str, Any]) -> Effects:
         inside = s.__dict__
-        inside["_now"], outer = turn, s._now
+        outer = s._now, s._written
+        inside["_now"], inside["_written"] = turn, turn.effects
         token = _now.set(turn)
         body: Callable[..., None] = self.body
         try:
@@ -155,7 +158,7 @@ class Action(Named, Generic[S, P]):
             raise
         finally:
             _now.reset(token)
-            inside["_now"] = outer
+            inside["_now"], inside["_written"] = outer
         inside["_hash"] = None
         return turn.effects
 
@@ -164,16 +167,14 @@ class Action(Named, Generic[S, P]):
         heard: list[Guard] = []
         draft = s.copy()
         reads: Reads = {}
-        turn = Turn(self.name, self.changes)
 
         def hear(says: str, held: bool) -> None:
             heard.append(Guard(says, bool(held), reads.copy()))
             reads.clear()
 
-        turn.hear = hear
         draft.__dict__["_reads"] = reads
         with suppress(Disabled):
-            self._run(turn, draft, (), bound)
+            self.apply(draft, bound, hear)
         return heard
 
     def explain(self, s: S, bound: Mapping[str, Any]) -> list[tuple[str, bool]]:

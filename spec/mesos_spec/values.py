@@ -120,12 +120,14 @@ def check_message_types(*kinds: type) -> None:
 class Fifo(Generic[V]):
     """A channel that keeps order: `f + m` sends, `f - m` delivers, and only the oldest may be."""
 
-    __slots__ = ("_hash", "mail")
+    __slots__ = ("_hash", "delivered", "mail")
 
     mail: tuple[V, ...]  #: in flight, oldest first
+    delivered: V | None  #: what `-` took to make this value; not compared
 
     def __init__(self, mail: Iterable[V] = ()) -> None:
         self.mail = tuple(mail)
+        self.delivered = None
         self._hash: int | None = None
 
     def __len__(self) -> int:
@@ -140,7 +142,9 @@ class Fifo(Generic[V]):
         if not self.mail or self.mail[0] != message:
             oldest = f"{self.mail[0]} is" if self.mail else "nothing is there"
             raise WrongDelivery(self, f"{message} is delivered, but is not the oldest: {oldest}")
-        return Fifo(self.mail[1:])
+        rest = Fifo(self.mail[1:])
+        rest.delivered = message
+        return rest
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Fifo and self.mail == other.mail)
@@ -160,9 +164,12 @@ class Bag(Generic[V]):
     Iterating gives each different message once, in the order of their texts.
     """
 
-    __slots__ = ("_count", "_hash")
+    __slots__ = ("_count", "_hash", "delivered")
+
+    delivered: V | None  #: what `-` took to make this value; not compared
 
     def __init__(self, mail: Iterable[V] = ()) -> None:
+        self.delivered = None
         self._count: dict[V, int] = {}
         for message in mail:
             self._count[message] = self._count.get(message, 0) + 1
@@ -190,7 +197,9 @@ class Bag(Generic[V]):
     def __sub__(self, message: V) -> Bag[V]:
         if message not in self._count:
             raise WrongDelivery(self, f"{message} is delivered, but is not in flight")
-        return self._with(message, self._count[message] - 1)
+        rest = self._with(message, self._count[message] - 1)
+        rest.delivered = message
+        return rest
 
     def _with(self, message: V, times: int) -> Bag[V]:
         new: Bag[V] = Bag()
@@ -209,3 +218,31 @@ class Bag(Generic[V]):
 
     def __repr__(self) -> str:
         return "⟅" + ", ".join(map(repr, self.mail)) + "⟆"
+
+
+# ---- equal and alike -----------------------------------------------------------------------
+def alike(a: Any, b: Any) -> bool:
+    """Whether `a` and `b`, which are equal, are also of one kind, all the way down.
+
+    `1 == True`, and named tuples of two classes may be equal: such values look different.
+    """
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Table):
+        return _all_alike(a._d, b._d) and all(alike(a._d[k], b._d[k]) for k in a._d)
+    if isinstance(a, Fifo | tuple):
+        left, right = (a.mail, b.mail) if isinstance(a, Fifo) else (a, b)
+        return all(map(alike, left, right))
+    if isinstance(a, Bag):
+        return _all_alike(a._count, b._count)
+    if isinstance(a, frozenset):
+        return _all_alike(a, b)
+    fields = getattr(a, "__dataclass_fields__", ())
+    return all(alike(getattr(a, name), getattr(b, name)) for name in fields)
+
+
+def _all_alike(a: Iterable[Any], b: Iterable[Any]) -> bool:
+    theirs = {k: k for k in b}
+    return all(alike(k, theirs[k]) for k in a)
