@@ -1,0 +1,1 @@
+"""Executors: the command executor's core, and the small process around it."""
