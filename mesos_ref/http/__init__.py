@@ -1,0 +1,1 @@
+"""HTTP/1.1 on trio streams: one codec for server and client, and RecordIO over chunks."""

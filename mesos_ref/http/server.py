@@ -1,0 +1,181 @@
+"""An HTTP/1.1 server for a few endpoints: requests in order, answers whole or streaming.
+
+Each connection is one task: it reads a request, awaits the handler, writes the answer in one piece,
+and goes on.  Time limits cost one deadline per connection, moved as it goes, rather than a scope
+per request.  A request that is malformed or too large is answered with a sentence and the
+connection closed; a handler that raises is answered 500, and `on_error` hears of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import trio
+
+from mesos_ref.http.codec import CONTINUE, RequestParser, render_response
+from mesos_ref.http.messages import Limits, Request, Response
+from mesos_ref.http.streaming import StreamResponse
+from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
+
+Handler = Callable[[Request], Awaitable[Response | StreamResponse]]
+OnError = Callable[[Exception, Request], None]
+
+_READ_BYTES = 64 * 1024
+
+#: How long, and how much, a client that was refused may go on sending before the connection is cut.
+#: Closing at once would reset the connection, and it might never read why.
+_DRAIN_S = 1.0
+_DRAIN_BYTES = 1024 * 1024
+
+#: Connections beyond the limit that are told so at once; any more are cut.
+_REFUSED_AT_ONCE = 100
+
+#: The machine has run out of something that other connections will give back.
+_PASSING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_log = logging.getLogger("mesos_ref.http")
+
+
+def log_error(error: Exception, request: Request) -> None:
+    """The usual `on_error`: log the traceback."""
+    _log.error("handler failed: %s %s", request.method, request.target, exc_info=error)
+
+
+async def serve(
+    listener: Listener,
+    handler: Handler,
+    *,
+    limits: Limits | None = None,
+    connection_ids: Callable[[], str] | None = None,
+    on_error: OnError = log_error,
+) -> None:
+    """Serve connections until cancelled, then close the listener.
+
+    `connection_ids` mints a name for each connection (``c0``, ``c1``, … by default).  `handler`
+    may wait as long as it likes: only peers are timed.
+    """
+    numbers = count()
+    server = _Server(
+        handler,
+        limits or Limits(),
+        connection_ids or (lambda: f"c{next(numbers)}"),
+        on_error,
+    )
+    try:
+        async with trio.open_nursery() as nursery:
+            while True:
+                try:
+                    stream = await listener.accept()
+                except OSError as error:
+                    if error.errno not in _PASSING_ERRORS:
+                        raise
+                    await trio.sleep(0.1)
+                else:
+                    nursery.start_soon(server.serve_connection, stream)
+    finally:
+        with trio.CancelScope(shield=True):
+            await listener.aclose()
+
+
+class _Server:
+    def __init__(
+        self,
+        handler: Handler,
+        limits: Limits,
+        connection_ids: Callable[[], str],
+        on_error: OnError,
+    ) -> None:
+        self._handler = handler
+        self._limits = limits
+        self._connection_ids = connection_ids
+        self._on_error = on_error
+        self._open_connections = 0
+
+    async def serve_connection(self, stream: Stream) -> None:
+        """All of one connection's life."""
+        self._open_connections += 1
+        bound = self._limits.connections
+        try:
+            if self._open_connections > bound + _REFUSED_AT_ONCE:
+                stream.abort()
+            elif self._open_connections > bound:
+                busy = Response.text(503, f"More than {bound} connections")
+                await self._refuse(stream, busy)
+            else:
+                await self._serve_requests(stream)
+        except STREAM_OVER:
+            pass
+        finally:
+            self._open_connections -= 1
+            await _close(stream)
+
+    async def _serve_requests(self, stream: Stream) -> None:
+        parser = RequestParser(self._limits, stream.peer, self._connection_ids())
+        with trio.CancelScope() as scope:
+            refusal = await self._serve_until_refused(stream, parser, scope)
+        if scope.cancelled_caught:
+            if not parser.is_under_way:
+                return
+            limit_s = self._limits.request_timeout_s
+            refusal = Response.text(408, f"The request did not come within {limit_s:g} seconds")
+        if refusal is not None:
+            await self._refuse(stream, refusal)
+
+    async def _serve_until_refused(
+        self, stream: Stream, parser: RequestParser, scope: trio.CancelScope
+    ) -> Response | None:
+        """Answer requests; returns the answer to one that can't be taken."""
+        idle_timeout_s = self._limits.idle_timeout_s
+        scope.deadline = trio.current_time() + idle_timeout_s
+        was_under_way = False
+        while True:
+            incoming = parser.next_request()
+            if incoming is None:
+                if parser.fault is not None:
+                    return parser.fault
+                if parser.is_under_way and not was_under_way:
+                    was_under_way = True
+                    scope.deadline = trio.current_time() + self._limits.request_timeout_s
+                if parser.wants_continue():
+                    await stream.send_all(CONTINUE)
+                data = await stream.receive_some(_READ_BYTES)
+                if not data:
+                    return None
+                parser.feed(data)
+                continue
+            was_under_way = False
+            scope.deadline = float("inf")
+            answer = await self._answer(incoming.request)
+            if isinstance(answer, StreamResponse):
+                await answer.run(stream)
+                return None
+            scope.deadline = trio.current_time() + idle_timeout_s
+            is_head = incoming.request.method == "HEAD"
+            await stream.send_all(render_response(answer, incoming.keep_alive, is_head))
+            if not incoming.keep_alive:
+                return None
+
+    async def _answer(self, request: Request) -> Response | StreamResponse:
+        try:
+            return await self._handler(request)
+        except Exception as error:
+            self._on_error(error, request)
+            return Response.text(500, "Internal server error")
+
+    async def _refuse(self, stream: Stream, refusal: Response) -> None:
+        """Say why, and leave the client a moment to read it."""
+        with trio.move_on_after(_DRAIN_S):
+            await stream.send_all(render_response(refusal, keep_alive=False))
+            await stream.send_eof()
+            drained = 0
+            while drained < _DRAIN_BYTES and (data := await stream.receive_some(_READ_BYTES)):
+                drained += len(data)
+
+
+async def _close(stream: Stream) -> None:
+    """Close, whatever happens around us."""
+    with trio.CancelScope(shield=True):
+        await stream.aclose()
