@@ -43,6 +43,15 @@ RULES: dict[Rule, str] = {
 #: (rule, path) → why it may.  An exception that is no longer needed fails its own test.
 EXCEPTIONS: dict[tuple[Rule, str], str] = {
     (tests.skips_are_heard, "model_tests/conftest.py"): "it is where `needs` skips",
+    (words.nothing_is_left_for_later, "model_tests/test_tidy.py"): "it plants what is found",
+    (words.the_workplace_is_not_named, "model_tests/test_tidy.py"): "it plants what is found",
+    (words.agents_are_called_agents, "model_tests/test_tidy.py"): "it plants what is found",
+    **{
+        (words.public_names_are_explained, f"mesos_ref/wire/{module}.py"): (
+            "its classes are the messages of the v1 API under their names there"
+        )
+        for module in ("executor", "scheduler", "v1")
+    },
 }
 
 
@@ -187,7 +196,18 @@ class MasterCore:
 def f(): pass  #!
 def _g(): pass
 class C:  #!
-    def h(self): pass  #!
+    def h(self):  #!
+        x = [
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            8,
+        ]
+    def short(self): pass
     def __init__(self): pass
     @x.setter
     def x(self, value): pass
