@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     ClassVar,
@@ -289,15 +290,20 @@ class Cells:
         turn.effects[cell] = (old, value)
         self._put(name, key, value)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        field = self._layout.get(name)
-        if field is None:
-            known = ", ".join(self._layout)
-            what = "is a constant" if name in self._consts else f"is no field; they are {known}"
-            raise Untold(f"{self._now.name if self._now else 'somebody'} sets {name}, which {what}")
-        if not field.scalar:
-            raise Untold(f"{name} is written as a whole: name a key, s.{name}[key] = …")
-        self._write(name, None, value)
+    if not TYPE_CHECKING:  # a type checker that saw this would let any name be set
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Write a scalar field."""
+            field = self._layout.get(name)
+            if field is None:
+                known = ", ".join(self._layout)
+                what = "is a constant" if name in self._consts else f"is no field; they are {known}"
+                raise Untold(
+                    f"{self._now.name if self._now else 'somebody'} sets {name}, which {what}"
+                )
+            if not field.scalar:
+                raise Untold(f"{name} is written as a whole: name a key, s.{name}[key] = …")
+            self._write(name, None, value)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._fields == other._fields
