@@ -239,6 +239,7 @@ class C:  #!
         {
             "mesos_ref/master/a.py": 'x = "Slave"  #!\n',
             "mesos_ref/wire/paths.py": 'x = "/slaves"\n',
+            "mesos_ref/agent/a.py": 'x = "MESOS_SLAVE_ID", "/slave(1)/state"\n',
         },
     ),
     Plant(

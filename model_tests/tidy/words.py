@@ -20,14 +20,14 @@ SELF_EXPLAINING_LINES = 10
 PACKAGES = ("mesos_ref/", "spec/mesos_spec/", "chaos/mesos_chaos/")
 
 #: Apache Mesos' old word for an agent lives on in its HTTP API; only what speaks it may say it.
-OLD_WORD = re.compile("slav[e]", re.IGNORECASE)
+#: What executors find in their environment, and libprocess' path of an agent, anybody may name.
+OLD_WORD = re.compile(r"(?<!MESOS_)slav[e](?!\(1\)|%281%29)", re.IGNORECASE)
 OLD_WORD_MAY = (
     "mesos_ref/wire/*",  # its fields
     "mesos_ref/http/*",  # its paths
     "mesos_ref/*/http_api.py",
     "mesos_ref/*/operator.py",
-    "mesos_ref/isolation/environment.py",  # what executors find in their environment
-    "mesos_ref/isolation/rundir.py",  # where they find their sandbox
+    "mesos_ref/isolation/rundir.py",  # where tools look for a sandbox
     "model_tests/api/*",
     "model_tests/wire/*",
 )
