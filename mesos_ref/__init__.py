@@ -1,1 +1,1 @@
-"""The implementation: master, agent, scheduler, executor.  It knows nothing of the specification."""
+"""The implementation: master, agent, scheduler, executor.  It knows nothing of the spec."""
