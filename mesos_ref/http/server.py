@@ -92,25 +92,36 @@ class _Server:
         self._limits = limits
         self._connection_ids = connection_ids
         self._on_error = on_error
-        self._open_connections = 0
+        self._serving = 0
+        self._refusing = 0
 
     async def serve_connection(self, stream: Stream) -> None:
         """All of one connection's life."""
-        self._open_connections += 1
-        bound = self._limits.connections
         try:
-            if self._open_connections > bound + _REFUSED_AT_ONCE:
-                stream.abort()
-            elif self._open_connections > bound:
-                busy = Response.text(503, f"More than {bound} connections")
-                await self._refuse(stream, busy)
+            if self._serving < self._limits.connections:
+                self._serving += 1
+                try:
+                    await self._serve_requests(stream)
+                finally:
+                    self._serving -= 1
             else:
-                await self._serve_requests(stream)
+                await self._turn_away(stream)
         except STREAM_OVER:
             pass
         finally:
-            self._open_connections -= 1
             await _close(stream)
+
+    async def _turn_away(self, stream: Stream) -> None:
+        """One connection too many."""
+        if self._refusing >= _REFUSED_AT_ONCE:
+            stream.abort()
+            return
+        self._refusing += 1
+        try:
+            bound = self._limits.connections
+            await self._refuse(stream, Response.text(503, f"More than {bound} connections"))
+        finally:
+            self._refusing -= 1
 
     async def _serve_requests(self, stream: Stream) -> None:
         parser = RequestParser(self._limits, stream.peer, self._connection_ids())
