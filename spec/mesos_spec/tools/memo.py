@@ -8,7 +8,7 @@ these three differ, not as often as the state does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -47,6 +47,12 @@ class _Tried:
     ways: tuple[_Way | Raised, ...]
     asked: Counter[tuple[str, bool]]
 
+    def count(self, action: str, times: int, taken: Counter[str], asked: Counter[Asked]) -> None:
+        """Add what happened here, so many times, to the counts."""
+        taken[action] += times * sum(isinstance(way, _Way) for way in self.ways)
+        for (guard, held), often in self.asked.items():
+            asked[action, guard, held] += times * often
+
 
 class Memoised(Generic[S]):
     """The same answers as `Plain`, in the same order, from questions that are remembered."""
@@ -56,8 +62,10 @@ class Memoised(Generic[S]):
         start = spec.start(model.bounds)
         self._packing = packing = Packing(start)
         self.first: Row = packing.first
+        self._taken: Counter[str] = Counter()  # by answers that were not kept
+        self._asked: Counter[Asked] = Counter()
         self._tries = [
-            (action.name, Question(action.name, packing, self._trying(action, given)))
+            (action.name, self._question(action, given))
             for action in spec.actions
             for given in unrolled(action, start)
         ]
@@ -74,8 +82,11 @@ class Memoised(Generic[S]):
         self._heads = Question("heads", packing, lambda s: [*heads(s)]) if heads else None
         self._letters: dict[tuple[int, int], list[Letter]] = {}
 
-    def _trying(self, action: Action[S, ...], given: Mapping[str, Any]) -> Callable[[S], _Tried]:
-        """The question what `action` does, with some names bound already."""
+    def _question(self, action: Action[S, ...], given: Mapping[str, Any]) -> Question[S, _Tried]:
+        """In which ways `action` goes on, with some names bound already."""
+
+        def forget(answer: _Tried) -> None:
+            answer.count(action.name, 1, self._taken, self._asked)
 
         def ask(s: S) -> _Tried:
             ways: list[_Way | Raised] = []
@@ -92,7 +103,7 @@ class Memoised(Generic[S]):
                 ways.append(self._way(s, bound, effects))
             return _Tried(tuple(ways), asked)
 
-        return ask
+        return Question(action.name, self._packing, ask, forget)
 
     def _way(self, s: S, bound: Mapping[str, Any], effects: Effects) -> _Way:
         place, number = self._packing.place, self._packing.number
@@ -155,15 +166,11 @@ class Memoised(Generic[S]):
 
     def coverage(self) -> tuple[Counter[str], Counter[Asked]]:
         """How often each action was taken, and each guard asked with which answer."""
-        taken: Counter[str] = Counter()
-        every: Counter[Asked] = Counter()
+        taken, asked = self._taken.copy(), self._asked.copy()
         for name, question in self._tries:
             for leaf in question.leaves:
-                steps = sum(isinstance(way, _Way) for way in leaf.answer.ways)
-                taken[name] += steps * leaf.times
-                for (guard, held), times in leaf.answer.asked.items():
-                    every[name, guard, held] += times * leaf.times
-        return +taken, +every
+                leaf.answer.count(name, leaf.times, taken, asked)
+        return +taken, +asked
 
 
 def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:

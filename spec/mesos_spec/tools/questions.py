@@ -112,8 +112,15 @@ class Leaf(Generic[A]):
 class Question(Generic[S, A]):
     """A function of the state that is asked only where it might give a new answer."""
 
-    def __init__(self, name: str, packing: Packing[S], ask: Callable[[S], A]) -> None:
+    def __init__(
+        self,
+        name: str,
+        packing: Packing[S],
+        ask: Callable[[S], A],
+        forget: Callable[[A], None] = lambda answer: None,
+    ) -> None:
         self._name, self._packing, self._ask = name, packing, ask
+        self._forget = forget  # told each answer that is not kept
         self._root = Branch(-1)  # its only child is under 0
         self.leaves: list[Leaf[A]] = []
 
@@ -131,7 +138,6 @@ class Question(Generic[S, A]):
         state = self._packing.show(row)
         answer, reads = state.listen(self._ask)
         leaf = Leaf(answer)
-        self.leaves.append(leaf)
         at, key, end = self._root, 0, leaf
         for cell, value in reads.items():
             if cell[1] is EVERY_KEY:
@@ -143,6 +149,10 @@ class Question(Generic[S, A]):
                 raise Untold(f"{self._name} reads {show(cell)} or not, and not by the state alone")
             at, key = branch, self._packing.number(place, value)
         at.next[key] = end
+        if end is _AGAIN:
+            self._forget(answer)
+        else:
+            self.leaves.append(leaf)
         row.extend([0] * (len(self._packing.cells) - len(row)))
         return leaf
 

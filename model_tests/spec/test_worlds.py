@@ -1,0 +1,139 @@
+"""Two worlds: the plain one asks everything anew, and the remembering one must never differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesos_spec.kernel import (
+    Action,
+    Cells,
+    Per,
+    Specification,
+    Untold,
+    action,
+    always,
+    each_step,
+    per,
+    require,
+)
+from mesos_spec.tools.checker import check
+from mesos_spec.tools.models import Model
+
+
+def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:
+    """A model of a toy."""
+    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds)
+
+
+# ---- two worlds ----------------------------------------------------------------------------
+class Dials(Cells):
+    """Four dials, three positions each."""
+
+    dial: Per[int, int] = per(0)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An action by numbers: if this dial is so, the dial it and another point at is turned."""
+
+    if_dial: int
+    if_so: int
+    look_at: int
+    by: int
+    blind: bool
+
+    def body(self, s: Dials, start: int) -> None:
+        """A dial is turned."""
+        require(s.dial[self.if_dial] == self.if_so, "the first dial is so")
+        target = (s.dial[self.look_at] + start) % 4
+        require(s.dial[target] != 2 or self.blind, "the dial is not at its end")
+        s.dial[target] = self.by % 3 if self.blind else (s.dial[target] + self.by) % 3
+
+
+positions = st.integers(0, 3)
+turns = st.builds(Turn, positions, st.integers(0, 2), positions, st.integers(1, 2), st.booleans())
+
+
+def dials(turns: list[Turn], limit: int, dynamic: bool) -> Model[Dials]:
+    """A model with these actions, a claim of each kind that may or may not hold, and a cut."""
+
+    @always()
+    def not_all_at_the_end(s: Dials) -> bool:
+        """Some dial is not at its end."""
+        return not all(s.dial[i] == 2 for i in range(limit))
+
+    @each_step(watches="dial", i=lambda s: s.dial.keys() if dynamic else range(4))
+    def no_dial_jumps_from_two_to_one(before: Dials, after: Dials, i: int) -> bool:
+        """From its end a dial goes to the start."""
+        return not (before.dial[i] == 2 and after.dial[i] == 1 and before.dial[(i + 1) % 4] == 2)
+
+    def starts(s: Dials) -> Iterable[int]:
+        return range(2) if s.dial[0] else [0] if not dynamic else s.dial.keys() or [3]
+
+    def made(n: int, turn: Turn) -> Action[Dials, ...]:
+        def body(s: Dials, start: int) -> None:
+            """A dial is turned."""
+            turn.body(s, start)
+
+        body.__name__ = f"turn{n}"
+        return action(changes="dial", start=starts)(body)
+
+    spec = Specification(
+        name="dials",
+        init=lambda bounds: Dials(),
+        actions=tuple(made(n, turn) for n, turn in enumerate(turns)),
+        always=(not_all_at_the_end,),
+        each_step=(no_dial_jumps_from_two_to_one,),
+    )
+    return Model(
+        name="dials",
+        title="Dials",
+        spec=spec,
+        bounds=None,
+        cut=lambda s: s.dial[3] == 2 and s.dial[1] == 1,
+    )
+
+
+@given(st.lists(turns, min_size=1, max_size=4), st.integers(1, 6), st.booleans())
+def test_remembering_changes_nothing(turns: list[Turn], limit: int, dynamic: bool) -> None:
+    model = dials(turns, limit, dynamic)
+    plain, memo = check(model, plain=True), check(model)
+    assert plain.counts == memo.counts
+    assert plain.deadlocks == memo.deadlocks
+    assert plain.finished == memo.finished
+    if plain.finished:
+        assert plain.taken == memo.taken
+        assert plain.guards == memo.guards
+    else:
+        assert plain.broken == memo.broken
+
+
+def test_an_action_that_depends_on_more_than_the_state_is_told() -> None:
+    calls: list[int] = []
+
+    @action(changes="dial", start=lambda s: [*range(4)])
+    def fickle(s: Dials, start: int) -> None:
+        """Reads another dial each time."""
+        calls.append(0)
+        s.dial[start] = (s.dial[len(calls) % 4] + s.dial[(len(calls) + 1) % 4] + 1) % 3
+
+    spec = Specification(name="x", init=lambda b: Dials(), actions=(fickle,))
+    with pytest.raises(Untold, match=r"fickle reads dial\[.\] or not, and not by the state alone"):
+        check(modelled(spec, None))
+
+
+def test_equal_values_of_two_kinds_are_told() -> None:
+    @action(changes="dial")
+    def confuses(s: Dials) -> None:
+        """One and True are not the same."""
+        s.dial[0] = 1 if s.dial[0] == 0 else True
+
+    spec = Specification(name="x", init=lambda b: Dials(), actions=(confuses,))
+    with pytest.raises(Untold, match="equal and not the same"):
+        check(modelled(spec, None))
