@@ -10,7 +10,7 @@ import os
 import pwd
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesos_ref.wire.v1 import CommandInfo, TaskInfo
@@ -50,11 +50,45 @@ def environment_of(task: TaskInfo, inherited: Mapping[str, str]) -> dict[str, st
     return environment
 
 
-def become_user_arguments(user: str | None) -> dict[str, Any]:
-    """What to tell `subprocess.Popen` so that the command runs as it should.
+def start(task: TaskInfo, inherited: Mapping[str, str]) -> int:
+    """Start the task's command; its pid.  Raises SpawnError."""
+    if task.command is None:
+        raise SpawnError("the task has no command")
+    argv, executable = argv_of(task.command)
+    return start_program(argv, executable, environment_of(task, inherited), task.command.user)
 
-    Raises SpawnError for a user this machine doesn't have.
+
+def start_program(
+    argv: Sequence[str], executable: str | None, environment: Mapping[str, str], user: str | None
+) -> int:
+    """Start a program in its own process group; its pid.  The caller reaps it.
+
+    Raises SpawnError.
     """
+    try:
+        process = subprocess.Popen(
+            argv,
+            executable=executable,
+            env=environment,
+            process_group=0,
+            **_become(user),
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise SpawnError(f"Failed to launch command: {error}") from error
+    process.returncode = 0  # keeps Popen from waiting for it
+    return process.pid
+
+
+def how_it_ended(wait_status: int) -> tuple[int | None, str | None]:
+    """`(exit code, None)` or `(None, signal's name)`, the name as strsignal(3) has it."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    if code >= 0:
+        return code, None
+    return None, signal.strsignal(-code) or f"{-code}"
+
+
+def _become(user: str | None) -> dict[str, Any]:
+    """What to tell `subprocess.Popen` so that the program runs as `user`."""
     if not user or user == "root" or os.geteuid() != 0:
         return {}
     try:
@@ -65,33 +99,3 @@ def become_user_arguments(user: str | None) -> dict[str, Any]:
         os.chown(path, entry.pw_uid, entry.pw_gid)
     groups = os.getgrouplist(user, entry.pw_gid)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups}
-
-
-def start(task: TaskInfo, inherited: Mapping[str, str]) -> int:
-    """Start the task's command in its own process group.  Returns its pid; the caller reaps it.
-
-    Raises SpawnError.
-    """
-    if task.command is None:
-        raise SpawnError("the task has no command")
-    argv, executable = argv_of(task.command)
-    try:
-        process = subprocess.Popen(
-            argv,
-            executable=executable,
-            env=environment_of(task, inherited),
-            process_group=0,
-            **become_user_arguments(task.command.user),
-        )
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise SpawnError(f"Failed to launch command: {error}") from error
-    process.returncode = 0  # keeps Popen from waiting for it: the caller reaps every child
-    return process.pid
-
-
-def how_it_ended(wait_status: int) -> tuple[int | None, str | None]:
-    """`(exit code, None)` or `(None, signal's name)`, the name as strsignal(3) has it."""
-    code = os.waitstatus_to_exitcode(wait_status)
-    if code >= 0:
-        return code, None
-    return None, signal.strsignal(-code) or f"{-code}"

@@ -13,14 +13,13 @@ import os
 import resource
 import selectors
 import signal
-import subprocess
 import sys
 import time
 import traceback
 from typing import NoReturn
 
 from mesos_ref.executor import command as command_executor
-from mesos_ref.executor.spawn import become_user_arguments
+from mesos_ref.executor.spawn import SpawnError, start_program
 from mesos_ref.isolation import processes
 from mesos_ref.isolation.messages import RLimit, RunSpec
 from mesos_ref.isolation.rundir import RunDir
@@ -40,6 +39,8 @@ def begin(run: RunSpec, where: RunDir, lifeline: int) -> NoReturn:
             wait_status = supervise(run, lifeline)
         else:
             wait_status = command_executor.execute(run.environment) << 8
+    except SpawnError as error:
+        print(error, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     _end(where, wait_status)
@@ -93,15 +94,8 @@ def supervise(run: RunSpec, lifeline: int) -> int:
         # Handled, not ignored: an ignored signal would stay ignored in the program.  Whoever
         # signals a run signals all of it, so there is nothing to pass on.
         signal.signal(number, lambda _number, _frame: None)
-    program = subprocess.Popen(
-        run.argv,
-        executable=run.executable,
-        env=run.environment,
-        process_group=0,
-        **become_user_arguments(run.user),
-    )
-    program.returncode = 0  # we reap it ourselves, with everybody else
-    return _wait_for(program.pid, run, lifeline, readable)
+    program = start_program(run.argv, run.executable, run.environment, run.user)
+    return _wait_for(program, run, lifeline, readable)
 
 
 def _wait_for(program: int, run: RunSpec, lifeline: int, deaths: int) -> int:

@@ -2,7 +2,8 @@
 
 While the template lives it is the parent of every run it forked, and says when one has ended and
 left nothing.  A run without that parent (its agent or its template died) is watched by pidfd; when
-it ends we kill what it left, found by session and by the container id in the environment.
+it ends we kill what it left, found by session and by the container id in the environment.  (Killed
+by a stranger while it has no such parent, it may leave a process that shed both.)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mesos_ref.isolation.messages import Exited, Launched, LaunchFailed, Ready, 
 from mesos_ref.isolation.rundir import RunDir, all_runs
 
 RESTART_PAUSE_S = 0.1
-MEMBERS_PAUSE_S = 0.005
+LOOK_AGAIN_S = 0.005
 
 
 class Run:
@@ -86,7 +87,7 @@ class PosixIsolator:
             return
         await run.launched.wait()
         if run.who is not None:
-            _kill(run.who)
+            await _end_tree(run.who)
             await run.gone.wait()
 
     async def recover(self, runs: Sequence[RunSpec]) -> list[Recovered]:
@@ -191,16 +192,35 @@ class PosixIsolator:
             self.on_exit(Exit(container_id, wait_status))
 
 
-def _kill(who: processes.Identity) -> None:
+async def _end_tree(who: processes.Identity) -> None:
+    """Kill a run from its leaves: as long as the first process is there, it is everyone's ancestor.
+
+    It is stopped first, so that it neither tells nor starts anything meanwhile.
+    """
     pidfd = processes.open_pidfd(who)
-    if pidfd is not None:
+    if pidfd is None:
+        return
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+        give_up_at_s = trio.current_time() + processes.SWEEP_TIMEOUT_S
+        while trio.current_time() < give_up_at_s:
+            members = [pid for pid in processes.descendants(who.pid) if processes.runs(pid)]
+            if not members:
+                break
+            processes.send_signal(members, signal.SIGKILL)
+            await trio.sleep(LOOK_AGAIN_S)
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it has ended by itself, and what it left is found otherwise
+    finally:
         os.close(pidfd)
 
 
 async def _end_leftovers(container_id: str, where: RunDir) -> None:
     """End every process of a run that has no parent to do it, and note its end."""
     who = where.read_pid()
+    if who is not None:
+        await _end_tree(who)
     give_up_at_s = trio.current_time() + processes.SWEEP_TIMEOUT_S
     while trio.current_time() < give_up_at_s:
         session = None if who is None else processes.session_of(who)
@@ -208,7 +228,7 @@ async def _end_leftovers(container_id: str, where: RunDir) -> None:
         if not members:
             break
         processes.send_signal(members, signal.SIGKILL)
-        await trio.sleep(MEMBERS_PAUSE_S)
+        await trio.sleep(LOOK_AGAIN_S)
     with contextlib.suppress(OSError):  # a full disk: then the next start looks again
         where.write_exit(None)
 

@@ -88,6 +88,12 @@ def session_of(leader: Identity) -> int | None:
     return leader.pid if seen is None or seen.starttime == leader.starttime else None
 
 
+def runs(pid: int) -> bool:
+    """Whether some process of that pid runs (a zombie doesn't)."""
+    seen = stat(pid)
+    return seen is not None and seen.state not in "ZX"
+
+
 def open_pidfd(who: Identity) -> int | None:
     """A pidfd of that very process, or None when it is gone.  Readable once the process ends."""
     if who.boot_id != _BOOT_ID:

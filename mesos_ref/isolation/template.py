@@ -43,7 +43,7 @@ from mesos_ref.isolation.messages import (
 )
 from mesos_ref.isolation.rundir import RunDir
 
-LOCK_PATIENCE_S = 2.0  # how long an earlier template may take to notice its agent's death
+LOCK_PATIENCE_S = 1.0  # how long an earlier template may take to notice its agent's death
 SWEEP_RETRY_S = 0.02
 MAX_LINE = 1 << 20
 
