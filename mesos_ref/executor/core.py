@@ -175,11 +175,10 @@ class ExecutorCore:
             self.link.abandon()
             self._act("give_up_agent")
             self._shut_down("the agent did not come back", now_us)
-        if self.run is not None:
-            if self.run.time_is_up(now_us):
-                self._act("time_out")
-                self._signal(self.run.begin_kill(now_us, 0))
-            self._signal(self.run.escalate(now_us))
+        if self.run is not None and self.run.time_is_up(now_us):
+            self._act("time_out")
+            self._signal(self.run.begin_kill(now_us, 0))
+        self._escalate(now_us)
 
     # The agent --------------------------------------------------------------------------------
 
@@ -244,7 +243,7 @@ class ExecutorCore:
             self._tell(task.task_id, "TASK_FAILED", now_us, message=why)
 
     def _command_started(self, pid: int, now_us: int) -> None:
-        if self.run is None or self.run.state != "TASK_STARTING":
+        if self.run is None or self.run.has_ended or self.run.pid is not None:
             return
         self._act("command_started")
         signal = self.run.started(pid)
@@ -281,7 +280,13 @@ class ExecutorCore:
         if first and self.knows_killing:
             self._tell(self.run.task.task_id, "TASK_KILLING", now_us)
         self._signal(signal)
-        self._signal(self.run.escalate(now_us))
+        self._escalate(now_us)
+
+    def _escalate(self, now_us: int) -> None:
+        signal = None if self.run is None else self.run.escalate(now_us)
+        if signal is not None:
+            self._act("escalate")
+            self._signal(signal)
 
     def _signal(self, signal: str | None) -> None:
         if signal == "SIGTERM":
