@@ -154,6 +154,9 @@ def test_copies_are_written_independently() -> None:
     take_coin.apply(s, {"who": "a"})
     assert s == t
     assert hash(s) == hash(t) != hash(fresh())
+    kept = s.copy()
+    undo(s, {("saved", "a"): (Table(), None)})
+    assert kept == t
 
 
 def test_listening_notes_what_is_read_in_order() -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesos_spec.examples.post_office import Bye
 from mesos_spec.kernel import (
     Action,
     Cells,
+    Fifo,
     Per,
     Specification,
     Untold,
@@ -24,6 +26,7 @@ from mesos_spec.kernel import (
 )
 from mesos_spec.tools.checker import check
 from mesos_spec.tools.models import Model
+from mesos_spec.tools.worlds import delivered
 
 
 def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:
@@ -70,8 +73,8 @@ def dials(turns: list[Turn], limit: int, dynamic: bool) -> Model[Dials]:
 
     @each_step(watches="dial", i=lambda s: s.dial.keys() if dynamic else range(4))
     def no_dial_jumps_from_two_to_one(before: Dials, after: Dials, i: int) -> bool:
-        """From its end a dial goes to the start."""
-        return not (before.dial[i] == 2 and after.dial[i] == 1 and before.dial[(i + 1) % 4] == 2)
+        """From its end a dial goes to the start, while the next is at its end."""
+        return not (after.dial[i] == 1 and after.dial[(i + 1) % 4] == 2 and before.dial[i] == 2)
 
     def starts(s: Dials) -> Iterable[int]:
         return range(2) if s.dial[0] else [0] if not dynamic else s.dial.keys() or [3]
@@ -114,6 +117,34 @@ def test_remembering_changes_nothing(turns: list[Turn], limit: int, dynamic: boo
         assert plain.broken == memo.broken
 
 
+def test_what_a_two_state_claim_reads_is_remembered_with_the_step() -> None:
+    @action(changes="dial")
+    def turn_first(s: Dials) -> None:
+        """Reads nothing itself."""
+        s.dial[0] = 1
+
+    @action(changes="dial")
+    def turn_second(s: Dials) -> None:
+        """Reads nothing either."""
+        s.dial[1] = 1
+
+    @each_step(watches="dial")
+    def first_is_never_last(before: Dials, after: Dials) -> bool:
+        """The first dial is not turned when the second is."""
+        return not (after.dial[0] == 1 and after.dial[1] == 1 and before.dial[0] == 0)
+
+    spec = Specification(
+        name="x",
+        init=lambda b: Dials(),
+        actions=(turn_first, turn_second),
+        each_step=(first_is_never_last,),
+    )
+    for plain in (True, False):
+        found = check(modelled(spec, None), plain=plain).broken
+        assert found is not None
+        assert [step.action for step in found.steps] == ["turn_second", "turn_first"]
+
+
 def test_an_action_that_depends_on_more_than_the_state_is_told() -> None:
     calls: list[int] = []
 
@@ -137,3 +168,9 @@ def test_equal_values_of_two_kinds_are_told() -> None:
     spec = Specification(name="x", init=lambda b: Dials(), actions=(confuses,))
     with pytest.raises(Untold, match="equal and not the same"):
         check(modelled(spec, None))
+
+
+def test_a_channel_that_is_left_as_it_was_delivers_nothing() -> None:
+    queue: Fifo[Bye] = Fifo([Bye(), Bye()]) - Bye()
+    assert delivered({("queue", "a"): (queue, queue)}) == ()
+    assert delivered({("queue", "a"): (Fifo([Bye(), Bye()]), queue)}) == ((("queue", "a"), Bye()),)
