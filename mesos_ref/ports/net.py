@@ -131,7 +131,13 @@ class TrioNet:
         return TrioListener(first)
 
     async def connect(self, host: str, port: int) -> Stream:
-        return TrioStream(await trio.open_tcp_stream(host, port))
+        try:
+            return TrioStream(await trio.open_tcp_stream(host, port))
+        except OSError as error:
+            tried = error.__cause__
+            if isinstance(tried, ExceptionGroup) and isinstance(tried.exceptions[0], OSError):
+                raise tried.exceptions[0] from None  # says why, not only that
+            raise
 
 
 def _name(address: tuple[str, int]) -> str:

@@ -84,7 +84,7 @@ def dump(data: Any) -> bytes:
 
 def to_builtins(message: Message) -> dict[str, Any]:
     """`message` as the plain data its JSON would hold."""
-    plain = msgspec.to_builtins(_writer(type(message))(message))
+    plain = msgspec.json.decode(_encoder.encode(_writer(type(message))(message)))
     assert isinstance(plain, dict)
     return plain
 

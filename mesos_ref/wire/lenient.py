@@ -139,12 +139,12 @@ def _read_int(data: Any, kind: inspect.IntType, path: str) -> int:
             value = None
     elif isinstance(data, float) and data.is_integer():
         value = int(data)
-    at_least = -(2**63) if kind.ge is None else kind.ge
-    at_most = 2**64 - 1 if kind.le is None else kind.le
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(path, "an integer", data)
-    if not at_least <= value <= at_most:
-        raise _wrong(path, f"an integer from {at_least} to {at_most}", data)
+    if kind.ge is not None and value < kind.ge:
+        raise _wrong(path, f"an integer not below {kind.ge}", data)
+    if kind.le is not None and value > kind.le:
+        raise _wrong(path, f"an integer not above {kind.le}", data)
     return value
 
 

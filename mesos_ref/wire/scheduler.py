@@ -24,6 +24,7 @@ from mesos_ref.wire.shape import (
 from mesos_ref.wire.v1 import (
     Filters,
     FrameworkInfo,
+    Int64,
     KillPolicy,
     MasterInfo,
     Offer,
@@ -183,7 +184,7 @@ class Failure(WireMessage, frozen=True, kw_only=True):
 
     agent_id: AgentId | None = None
     executor_id: ExecutorId | None = None
-    status: int | None = None
+    status: Int64 | None = None
 
 
 class Error(WireMessage, frozen=True, kw_only=True):

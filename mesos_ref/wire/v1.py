@@ -26,7 +26,7 @@ from mesos_ref.wire.shape import (
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 #: int64 of the wire.
-Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 ValueType = Literal["SCALAR", "RANGES", "SET", "TEXT"]
 
@@ -222,14 +222,14 @@ class FrameworkInfo(Message, frozen=True, kw_only=True):
 class Address(Message, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str | None = None
-    port: int
+    port: Int64
 
 
 class AgentInfo(Message, frozen=True, kw_only=True):
     """What an agent says of itself."""
 
     hostname: str
-    port: int = always(5051)
+    port: Int64 = always(5051)
     resources: tuple[Resource, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     id: AgentId | None = None
@@ -240,8 +240,8 @@ class MasterInfo(Message, frozen=True, kw_only=True):
     """What a leading master says of itself.  `id` is bare text; `ip` is in network order."""
 
     id: str
-    ip: int
-    port: int = always(5050)
+    ip: Int64
+    port: Int64 = always(5050)
     pid: str | None = None
     hostname: str | None = None
     version: str | None = None
@@ -285,7 +285,7 @@ class Filters(Message, frozen=True, kw_only=True):
 
 
 class DurationInfo(Message, frozen=True, kw_only=True):
-    nanoseconds: Nanoseconds
+    nanoseconds: Int64
 
 
 class KillPolicy(Message, frozen=True, kw_only=True):
@@ -388,7 +388,7 @@ class Operation(Message, frozen=True, kw_only=True):
 
 
 class TimeInfo(Message, frozen=True, kw_only=True):
-    nanoseconds: Nanoseconds
+    nanoseconds: Int64
 
 
 class TaskStatus(Message, frozen=True, kw_only=True):
