@@ -47,6 +47,7 @@ class _Assembly:
 
     def on_headers_complete(self) -> None:
         self._headers_done = True
+        self._unfinished_bytes = 0
 
     def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)
@@ -116,7 +117,7 @@ class RequestParser(_Assembly):
         except httptools.HttpParserError as error:
             self._set_fault(400, f"Malformed request: {error}")
         if not self._is_under_way or self._headers_done:
-            self._unfinished_bytes = 0
+            self._unfinished_bytes = 0  # what was fed is body, or the next request's beginning
         self._check_limits()
 
     def _refuse_upgrade(self) -> None:
