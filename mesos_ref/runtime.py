@@ -61,9 +61,9 @@ class Core(Protocol[HeardT]):
 
 
 class Recorder(Protocol[HeardT]):
-    """Writes the trace. All three are called by the owner alone, between two checkpoints."""
+    """Writes the trace (`mesos_ref.trace.TraceWriter`). Only the owner calls it."""
 
-    def record(self, event: HeardT, now_us: int, step: Step, batch: int) -> None:
+    def add(self, event: HeardT, now_us: int, step: Step) -> None:
         """Take one step down (or not, if it leaves no record); nothing need be written yet."""
         ...
 
@@ -113,7 +113,6 @@ class Owner(Generic[EventT]):
         self._timer: trio.CancelScope | None = None
         #: What the timer task sleeps for; None: for nothing.
         self._timer_us: int | None = None
-        self._batch = 0
         self._stopping = False
 
     # Posting ------------------------------------------------------------------------------------
@@ -187,7 +186,6 @@ class Owner(Generic[EventT]):
         if due_us is not None and due_us <= now_us and not self._stopping:
             self._handle(self._tick, now_us, effects)
             due_us = self.core.next_deadline
-        self._batch += 1
         if self._recorder is not None:
             self._recorder.write()
         await self._do(effects)
@@ -203,7 +201,7 @@ class Owner(Generic[EventT]):
                 self._recorder.write()
             raise CoreFailed(f"the core raised {error!r} on a {name} event") from error
         if self._recorder is not None:
-            self._recorder.record(event, now_us, step, self._batch)
+            self._recorder.add(event, now_us, step)
         effects.extend(step.effects)
 
     async def _do(self, effects: list[Effect]) -> None:

@@ -1,0 +1,270 @@
+"""The master's end of the agent links: bytes to frames, frames to bytes, nothing decided.
+
+Each link is two tasks. One reads: it takes the hello within a time, and hands every frame on as an
+event. The other writes what the core wants sent, all that is waiting in one piece. Between core and
+writer stands a bounded outbox, so an agent that does not read holds nobody up: its link is cut.
+
+Whatever is not the protocol (garbage, a frame out of order, too long, or no hello at all) costs the
+sender its connection and a line in the log, and reaches no core.
+"""
+
+import errno
+import logging
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+
+import msgspec
+import trio
+
+from mesos_ref import link as protocol
+from mesos_ref.master.events import Event, Frame, LinkEnded
+from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
+
+_READ_BYTES = 256 * 1024
+_MAX_HELLO_BYTES = 1024
+
+#: The machine has run out of something that other connections will give back.
+_PASSING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_log = logging.getLogger("mesos_ref.links")
+
+
+class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an agent may ask of the master."""
+
+    #: From connecting to a whole hello.
+    hello_timeout_s: float = 5.0
+    #: After the core has closed a link: for the agent to read the rest and hang up.
+    farewell_s: float = 5.0
+    #: At once; one more is hung up on.
+    links: int = 60_000
+    #: Waiting for an agent to read; then its link is cut.
+    outbox_frames: int = 20_000
+    outbox_bytes: int = 32 * 1024 * 1024
+
+
+class FrameReader:
+    """Cuts a stream of bytes, in whatever pieces it comes, into the bodies of frames."""
+
+    def __init__(self, limit: int = protocol.MAX_REGISTER_BYTES) -> None:
+        self.limit = limit
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they come."""
+        self._buffer += data
+
+    def bodies(self) -> Iterator[bytes]:
+        """The frames that are whole by now. Raises `LinkError` on a length that can't be."""
+        buffer, at, head = self._buffer, 0, protocol.PREFIX_BYTES
+        try:
+            while len(buffer) >= at + head:
+                length = protocol.body_length(bytes(buffer[at : at + head]), self.limit)
+                if len(buffer) < at + head + length:
+                    return
+                body = bytes(buffer[at + head : at + head + length])
+                at += head + length
+                yield body
+        finally:
+            del buffer[:at]
+
+
+class Link:
+    """One connection to an agent, and what waits to be sent on it."""
+
+    def __init__(self, stream: Stream, limits: LinkLimits) -> None:
+        self.stream = stream
+        self.name = ""
+        #: The next ordinal each way.
+        self.sent = self.heard = 0
+        #: Whether the core wants nothing more of it, or nothing more can come.
+        self.is_over = False
+        #: Everything about this link ends with it.
+        self.scope = trio.CancelScope()
+        self._limits = limits
+        self._outbox: deque[bytes] = deque()
+        self._outbox_bytes = 0
+        self._news = trio.Event()
+
+    def send_nowait(self, frame: protocol.Frame) -> None:
+        """Queue a frame; cut the link if it can't be."""
+        if self.is_over:
+            return
+        try:
+            data = protocol.encode(frame, self.sent)
+        except protocol.LinkError as error:
+            self.cut(str(error))
+            return
+        self.sent += 1
+        self._outbox.append(data)
+        self._outbox_bytes += len(data)
+        count, limits = len(self._outbox), self._limits
+        if count > limits.outbox_frames or self._outbox_bytes > limits.outbox_bytes:
+            self.cut(f"the agent does not read: {count} frames were waiting")
+        else:
+            self._news.set()
+
+    def finish(self) -> None:
+        """End the link after what was sent on it."""
+        self.is_over = True
+        self.scope.deadline = trio.current_time() + self._limits.farewell_s
+        self._news.set()
+
+    def cut(self, why: str) -> None:
+        """End the link now. Whoever reads it finds it broken."""
+        _log.warning("link %s from %s is cut: %s", self.name, self.stream.peer, why)
+        self._outbox.clear()
+        self.stream.abort()
+
+    async def write(self) -> None:
+        """Send what is queued, until the link is over."""
+        try:
+            while True:
+                if self._outbox:
+                    data = b"".join(self._outbox)
+                    self._outbox.clear()
+                    self._outbox_bytes = 0
+                    await self.stream.send_all(data)
+                elif self.is_over:
+                    await self.stream.send_eof()
+                    return
+                else:
+                    self._news = trio.Event()
+                    await self._news.wait()
+        except STREAM_OVER:
+            return  # the reading side sees it too, and tells
+
+
+class Links:
+    """All agent links of a master."""
+
+    def __init__(
+        self,
+        post: Callable[[Event], Awaitable[None]],
+        post_nowait: Callable[[Event], None],
+        is_leading: Callable[[], bool],
+        limits: LinkLimits | None = None,
+    ) -> None:
+        """Frames go to `post`, the end of a link to `post_nowait`. A master that does not lead
+        hangs up on agents at once, so that they look for the leader.
+        """
+        self._post = post
+        self._post_nowait = post_nowait
+        self._is_leading = is_leading
+        self._limits = limits or LinkLimits()
+        self._links: dict[str, Link] = {}
+        self._connections = 0
+
+    # What the core wants ------------------------------------------------------------------------
+
+    def send(self, name: str, frame: msgspec.Struct) -> None:
+        """Send a frame; a link that is gone swallows it."""
+        link = self._links.get(name)
+        if link is not None and isinstance(frame, protocol.Frame):
+            link.send_nowait(frame)
+
+    def close(self, name: str) -> None:
+        """Close a link after what was sent on it."""
+        link = self._links.pop(name, None)
+        if link is not None:
+            link.finish()
+
+    # What agents do -----------------------------------------------------------------------------
+
+    async def serve(self, listener: Listener) -> None:
+        """Take connections until cancelled, then close the listener."""
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    try:
+                        stream = await listener.accept()
+                    except OSError as error:
+                        if error.errno not in _PASSING_ERRORS:
+                            raise
+                        await trio.sleep(0.1)
+                    else:
+                        nursery.start_soon(self._serve_link, stream)
+        finally:
+            with trio.CancelScope(shield=True):
+                await listener.aclose()
+
+    async def _serve_link(self, stream: Stream) -> None:
+        """All of one connection's life."""
+        if not self._is_leading() or self._connections >= self._limits.links:
+            stream.abort()
+            return
+        link = Link(stream, self._limits)
+        self._connections += 1
+        try:
+            with link.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(link.write)
+                    await self._read(link)
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._connections -= 1
+            self._end(link)
+            with trio.CancelScope(shield=True):
+                await stream.aclose()
+
+    def _end(self, link: Link) -> None:
+        """Tell the core that nothing more comes, unless it was the core who hung up."""
+        link.is_over = True
+        if self._links.get(link.name) is link:
+            del self._links[link.name]
+            self._post_nowait(LinkEnded(link.name))
+
+    async def _read(self, link: Link) -> None:
+        """Hand on what the agent says, until it ends or is no protocol."""
+        reader = FrameReader(_MAX_HELLO_BYTES)
+        try:
+            with trio.move_on_after(self._limits.hello_timeout_s) as waiting:
+                while not link.name and await _receive(link, reader):
+                    for body in reader.bodies():
+                        self._greet(link, protocol.decode_hello(body))
+                        break
+            if waiting.cancelled_caught:
+                limit_s = self._limits.hello_timeout_s
+                raise protocol.LinkError(f"no hello came within {limit_s:g} seconds")
+            if not link.name:
+                return
+            reader.limit = protocol.MAX_REGISTER_BYTES
+            await self._hear(link, reader)
+            while await _receive(link, reader):
+                await self._hear(link, reader)
+        except protocol.LinkError as error:
+            link.cut(str(error))
+        except STREAM_OVER:
+            return
+
+    def _greet(self, link: Link, hello: protocol.Hello) -> None:
+        if hello.connection in self._links:
+            raise protocol.LinkError(f"another link is already called {hello.connection!r}")
+        link.name = hello.connection
+        self._links[link.name] = link
+
+    async def _hear(self, link: Link, reader: FrameReader) -> None:
+        """Post the frames that are whole."""
+        for body in reader.bodies():
+            n, frame = protocol.decode_from_agent(body)
+            if n != link.heard:
+                raise protocol.LinkError(f"frame {n} came where {link.heard} was due")
+            link.heard += 1
+            await self._post(Frame(link.name, n, frame))
+            if link.is_over:
+                return
+
+
+async def _receive(link: Link, reader: FrameReader) -> bool:
+    """Read some more; False at the end. What comes on a link that is over is dropped."""
+    while data := await link.stream.receive_some(_READ_BYTES):
+        if not link.is_over:
+            reader.feed(data)
+            return True
+    return False
+
+
+def hello_bytes(connection: str) -> bytes:
+    """The first bytes an agent sends on a link."""
+    return protocol.encode_hello(protocol.Hello(version=protocol.VERSION, connection=connection))
