@@ -21,6 +21,8 @@ from mesos_ref.wire.validate import UUID_BYTES, validate_executor_call
 
 #: Uuids remembered of each task, beside those still queued.
 MAX_SEEN = 64
+#: Updates of one task that may wait for their acknowledgement; its end always may.
+MAX_QUEUED = 1000
 
 
 def hear_call(agent: Agent, event: ExecutorCall) -> None:
@@ -44,9 +46,7 @@ def hear_call(agent: Agent, event: ExecutorCall) -> None:
     elif executor.stream is None:
         agent.do(_too_early(agent, event))
     elif call.update is not None and call.type == "UPDATE":
-        agent.decided("executor_updates")
-        agent.do(Answer(event.request, 202))
-        _take(agent, framework, executor, call.update.status)
+        _update(agent, framework, executor, event, call.update.status)
     elif call.message is not None:
         _send_up(agent, executor, event, call.message.data)
 
@@ -89,6 +89,20 @@ def _is_usable(status: TaskStatus) -> bool:
 
 
 # Updates ------------------------------------------------------------------------------------------
+
+
+def _update(
+    agent: Agent, framework: Framework, executor: Executor, event: ExecutorCall, status: TaskStatus
+) -> None:
+    """`executor_updates`, unless nobody has listened for so long that no more can be kept."""
+    queue = framework.queues.get(status.task_id)
+    full = queue is not None and len(queue.updates) >= MAX_QUEUED
+    if full and status.state not in TERMINAL_STATES:
+        agent.do(Answer(event.request, 503, f"{MAX_QUEUED} updates of this task wait already"))
+        return
+    agent.decided("executor_updates")
+    agent.do(Answer(event.request, 202))
+    _take(agent, framework, executor, status)
 
 
 def _take(agent: Agent, framework: Framework, executor: Executor, status: TaskStatus) -> None:

@@ -140,6 +140,7 @@ def _executor(executor: Executor) -> dict[str, Any]:
         "role": executor.role,
         "tasked": executor.tasked,
         "terminating": executor.phase == "terminating",
+        "disowned": executor.disowned,
         "reason": executor.reason,
     }
 

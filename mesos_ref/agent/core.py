@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from mesos_ref import link
 from mesos_ref.agent import (
     calls,
+    checks,
     executors,
     frameworks,
     launching,
@@ -173,3 +174,8 @@ class AgentCore:
                 registration.give_up_silent(agent)
             case _:
                 recovery.give_up_awaited(agent)
+
+
+def violations(core: AgentCore) -> list[str]:
+    """What does not hold of a core, as sentences; for tests and simulation only."""
+    return checks.violations(core.state)

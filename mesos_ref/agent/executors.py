@@ -153,6 +153,15 @@ def shut_down(agent: Agent, framework: Framework, executor: Executor) -> None:
         _terminate(agent, framework, executor)
 
 
+def disown(agent: Agent, framework: Framework, executor: Executor) -> None:
+    """Shut down an executor whose framework was removed."""
+    executor.disowned = True
+    if executor.phase == "terminating":
+        checkpoint.keep_executor(agent, framework, executor)
+    else:
+        shut_down(agent, framework, executor)
+
+
 def _terminate(agent: Agent, framework: Framework, executor: Executor) -> None:
     executor.phase = "terminating"
     agent.timers.disarm((REGISTER, executor.framework_id, executor.executor_id))

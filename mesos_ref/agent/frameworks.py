@@ -35,7 +35,7 @@ def hear_shutdown_framework(agent: Agent, frame: link.ShutdownFramework) -> None
     for task_id in sorted({*framework.tasks, *framework.queues}):
         updates.forget(agent, framework, task_id)
     for executor_id in sorted(framework.executors):
-        executors.shut_down(agent, framework, framework.executors[executor_id])
+        executors.disown(agent, framework, framework.executors[executor_id])
     updates.tidy(agent, framework)
 
 

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from mesos_ref import link
 from mesos_ref.agent import checkpoint, executors, tasks, updates
+from mesos_ref.agent.names import are_usable
 from mesos_ref.agent.state import Agent, Framework, Task
 from mesos_ref.resources import EMPTY, ResourceError, Resources
 from mesos_ref.wire.v1 import StatusReason, TaskInfo
 
-MAX_ID_CHARACTERS = 255
-
 
 def hear_run_task(agent: Agent, frame: link.RunTask) -> None:
     """`run`, `refuse_run`, or nothing at all."""
-    framework_id, task_id = frame.framework.id, frame.task.task_id
-    known = agent.frameworks.get(framework_id or "")
+    framework_id, task_id = frame.framework.id or "", frame.task.task_id
+    known = agent.frameworks.get(framework_id)
     in_use = known is not None and (task_id in known.tasks or task_id in known.queues)
-    if not framework_id or in_use:
+    if in_use or not are_usable(framework_id, task_id, _executor_id(frame)):
         agent.decided("ignore_frame")
         return
     was_hosted = known is not None and known.hosted
@@ -39,9 +38,6 @@ def hear_run_task(agent: Agent, frame: link.RunTask) -> None:
 def _refusal(framework: Framework, frame: link.RunTask) -> tuple[StatusReason, str] | None:
     """Why this task can't run here (LCH-3, LCH-4)."""
     executor_id = _executor_id(frame)
-    for name in (framework.framework_id, frame.task.task_id, executor_id):
-        if not _is_path_safe(name):
-            return "REASON_TASK_INVALID", f"{name!r:.80} can't be part of a path"
     if _resources(frame.task) is None:
         return "REASON_TASK_INVALID", "The task's resources are not amounts this agent knows"
     there = framework.executors.get(executor_id)
@@ -54,17 +50,6 @@ def _refusal(framework: Framework, frame: link.RunTask) -> tuple[StatusReason, s
     if frame.launch_executor or there.command:
         return "REASON_EXECUTOR_TERMINATED", f"Executor '{executor_id}' is already there"
     return None
-
-
-def _is_path_safe(name: str) -> bool:
-    """Ids name directories; masters check them too."""
-    return (
-        name.isprintable()
-        and 0 < len(name) <= MAX_ID_CHARACTERS
-        and "/" not in name
-        and "\\" not in name
-        and name not in (".", "..")
-    )
 
 
 def _executor_id(frame: link.RunTask) -> str:

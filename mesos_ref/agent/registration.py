@@ -145,7 +145,7 @@ def _register(agent: Agent) -> link.Register:
             )
             for framework in frameworks
             for _, executor in sorted(framework.executors.items())
-            if not executor.command
+            if not (executor.command or executor.disowned)
         ),
         frameworks=tuple(framework.info for framework in frameworks if framework.hosted),
     )

@@ -62,6 +62,7 @@ def _remember_executor(agent: Agent, value: dict[str, Any]) -> None:
         role=value["role"],
         phase="terminating" if value["terminating"] else "registering",
         tasked=value["tasked"],
+        disowned=value["disowned"],
         reason=value["reason"],
     )
     framework.executors[executor.executor_id] = executor

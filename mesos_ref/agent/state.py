@@ -77,6 +77,8 @@ class Executor(msgspec.Struct, kw_only=True):
     tasked: bool = False
     #: Why its tasks fail if it ends now.
     reason: StatusReason = "REASON_EXECUTOR_TERMINATED"
+    #: Its framework was removed: masters have given its resources away, and do not hear of it.
+    disowned: bool = False
     #: Its queued and launched tasks, by arrival.
     tasks: dict[str, Task] = {}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mesos_ref import link
 from mesos_ref.agent import checkpoint, updates
+from mesos_ref.agent.names import are_usable
 from mesos_ref.agent.state import Agent, Executor, Framework, Task
 from mesos_ref.wire import executor as wire
 from mesos_ref.wire.v1 import KillPolicy, TaskStatus
@@ -68,7 +69,7 @@ def hear_kill(agent: Agent, frame: link.Kill) -> None:
         return
     task = framework.tasks.get(frame.task_id)
     if task is None:
-        if framework.hosted and frame.task_id not in framework.queues:
+        if framework.hosted and frame.task_id not in framework.queues and are_usable(frame.task_id):
             _answer_unknown_kill(agent, framework, frame.task_id)
     elif task.phase == "queued":
         _kill_queued(agent, framework, task)
@@ -118,6 +119,8 @@ def tell_kill(agent: Agent, executor: Executor, task_id: str, policy: KillPolicy
 
 def reconcile(agent: Agent, asked: link.TaskKey) -> None:
     """The master believes in a task. One that is not known here has an end all the same (AGT-9)."""
+    if not are_usable(asked.framework_id, asked.task_id):
+        return
     framework = agent.framework(asked.framework_id)
     if asked.task_id in framework.tasks or asked.task_id in framework.queues:
         return
