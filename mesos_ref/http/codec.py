@@ -109,15 +109,14 @@ class RequestParser(_Assembly):
         """Take bytes as they come."""
         if self.fault is not None:
             return
-        self._unfinished_bytes += len(data)
+        if not self._headers_done:
+            self._unfinished_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._refuse_upgrade()
         except httptools.HttpParserError as error:
             self._set_fault(400, f"Malformed request: {error}")
-        if not self._is_under_way or self._headers_done:
-            self._unfinished_bytes = 0  # what was fed is body, or the next request's beginning
         self._check_limits()
 
     def _refuse_upgrade(self) -> None:
@@ -211,14 +210,13 @@ class ResponseParser(_Assembly):
         """Take bytes as they come."""
         if self.fault is not None:
             return
-        self._unfinished_bytes += len(data)
+        if not self._headers_done:
+            self._unfinished_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not (self._is_head and self.is_head_done):
                 self.fault = f"malformed response: {error}"
-        if self._headers_done:
-            self._unfinished_bytes = 0
         if self._has_long_headers:
             self.fault = f"headers are longer than {self._limits.header_bytes} bytes"
         elif self._has_long_body:

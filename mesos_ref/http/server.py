@@ -26,9 +26,10 @@ OnError = Callable[[Exception, Request], None]
 _READ_BYTES = 64 * 1024
 
 #: How long, and how much, a client that was refused may go on sending before the connection is cut.
-#: Closing at once would reset the connection, and it might never read why.
+#: Closing at once would reset the connection, and it might never read why: many clients read only
+#: after they have sent everything.  What comes is dropped, so it costs no memory.
 _DRAIN_S = 1.0
-_DRAIN_BYTES = 1024 * 1024
+_DRAIN_BYTES = 64 * 1024 * 1024
 
 #: Connections beyond the limit that are told so at once; any more are cut.
 _REFUSED_AT_ONCE = 100

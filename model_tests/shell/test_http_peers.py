@@ -9,7 +9,8 @@ import http.client
 import http.server
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -32,6 +33,16 @@ async def handler(request: Request) -> Response | StreamResponse:
     return stream
 
 
+@contextmanager
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+    """A client of the standard library, closed at the end."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def with_server(use: Callable[[int], None]) -> None:
     """Run `use(port)` in a thread against our server."""
 
@@ -51,41 +62,38 @@ def with_server(use: Callable[[int], None]) -> None:
 
 def test_http_client_keeps_a_connection_and_reads_bodies() -> None:
     def use(port: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        for body in (b"", b"a", b"x" * 3_000_000):
-            connection.request("POST", "/", body)
-            assert connection.getresponse().read() == body
-        chunks = [b"abc", b"defg"]
-        connection.request("POST", "/", iter(chunks), encode_chunked=True)
-        assert connection.getresponse().read() == b"abcdefg"
-        connection.request("HEAD", "/")
-        assert connection.getresponse().read() == b""
-        connection.close()
+        with connected(port) as connection:
+            for body in (b"", b"a", b"x" * 3_000_000):
+                connection.request("POST", "/", body)
+                assert connection.getresponse().read() == body
+            chunks = [b"abc", b"defg"]
+            connection.request("POST", "/", iter(chunks), encode_chunked=True)
+            assert connection.getresponse().read() == b"abcdefg"
+            connection.request("HEAD", "/")
+            assert connection.getresponse().read() == b""
 
     with_server(use)
 
 
 def test_http_client_reads_a_stream() -> None:
     def use(port: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", "/stream", headers={"Connection": "close"})
-        response = connection.getresponse()
-        assert (response.status, response.reason) == (200, "OK")
-        assert response.chunked, "also to a client that wants to close"
-        assert response.read() == b"3\none3\ntwo5\nthree"
-        connection.close()
+        with connected(port) as connection:
+            connection.request("POST", "/stream", headers={"Connection": "close"})
+            response = connection.getresponse()
+            assert (response.status, response.reason) == (200, "OK")
+            assert response.chunked, "also to a client that wants to close"
+            assert response.read() == b"3\none3\ntwo5\nthree"
 
     with_server(use)
 
 
 def test_http_client_reads_why_it_was_refused() -> None:
     def use(port: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", "/", b"x" * (4 * 1024 * 1024 + 1))
-        response = connection.getresponse()
-        assert response.status == 413
-        assert b"longer than 4194304 bytes" in response.read()
-        connection.close()
+        with connected(port) as connection:
+            connection.request("POST", "/", b"x" * (4 * 1024 * 1024 + 1))
+            response = connection.getresponse()
+            assert response.status == 413
+            assert b"longer than 4194304 bytes" in response.read()
 
     with_server(use)
 
@@ -97,10 +105,9 @@ def test_a_socket_that_is_reset_mid_request_harms_nobody() -> None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             raw.sendall(cut)
             raw.close()
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", "/", b"fine")
-        assert connection.getresponse().read() == b"fine"
-        connection.close()
+        with connected(port) as connection:
+            connection.request("POST", "/", b"fine")
+            assert connection.getresponse().read() == b"fine"
 
     with_server(use)
 
