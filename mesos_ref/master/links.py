@@ -10,7 +10,6 @@ sender its connection and a line in the log, and reaches no core.
 
 import errno
 import logging
-import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -114,6 +113,7 @@ class Link:
     def cut(self, why: str) -> None:
         """End the link now. Whoever reads it finds it broken."""
         _log.warning("link %s from %s is cut: %s", self.name, self.stream.peer, why)
+        self.is_over = True
         self._outbox.clear()
         self.stream.abort()
 

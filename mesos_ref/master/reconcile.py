@@ -12,13 +12,18 @@ from mesos_ref.wire.v1 import TaskState
 
 def reconcile(m: State, framework: Framework, call: scheduler.Reconcile) -> None:
     """Answer for each task asked about; asked about none, for all that are held (REC-8)."""
-    m.act("reconcile")
+    m.act("reconcile", settled=is_settled(m))
     if call.tasks:
         for asked in call.tasks:
             answer(m, framework, asked.task_id, asked.agent_id)
     else:
         for _, task in sorted(framework.tasks.items()):
             _answer_known(m, framework, task)
+
+
+def is_settled(m: State) -> bool:
+    """Whether agents of an earlier leader have had their time to come back (REC-2)."""
+    return m.now_us >= m.elected_us + m.config.agent_reregister_timeout_us
 
 
 def answer(m: State, framework: Framework, task_id: str, agent_id: str | None) -> None:
@@ -34,7 +39,7 @@ def answer(m: State, framework: Framework, task_id: str, agent_id: str | None) -
         _answer_unreachable(m, framework, task_id, agent_id)
     elif agent_id in m.agents:
         _tell(m, framework, task_id, "TASK_GONE", agent_id, "the agent does not have it")
-    elif m.now_us >= m.elected_us + m.config.agent_reregister_timeout_us:
+    elif is_settled(m):
         _tell(m, framework, task_id, "TASK_UNKNOWN", agent_id, "nobody has heard of it")
 
 

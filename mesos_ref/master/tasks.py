@@ -54,7 +54,7 @@ def kill(m: State, framework: Framework, call: scheduler.Kill) -> None:
     """Kill a task; one the master does not know is answered as reconciliation (KIL-1…3)."""
     task = framework.tasks.get(call.task_id)
     if task is None:
-        m.act("answer_kill")
+        m.act("answer_kill", settled=reconcile.is_settled(m))
         reconcile.answer(m, framework, call.task_id, call.agent_id)
         return
     m.act("kill")
