@@ -1,0 +1,187 @@
+"""A whole cluster in simulation: topology and workload of a plan, judged while it runs.
+
+Every record that a simulated process writes goes to the judge at once, in the order in which things
+really happened, as the bytes a trace file would hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from mesos_spec.mesos import MESOS
+
+from mesos_chaos.plan import Plan
+from mesos_chaos.sim.agents import SimAgent
+from mesos_chaos.sim.loop import SECOND_US, Loop
+from mesos_chaos.sim.masters import Election, SimMaster
+from mesos_chaos.sim.network import Network
+from mesos_chaos.sim.schedulers import SimScheduler
+from mesos_ref.agent.config import AgentConfig
+from mesos_ref.master.config import MasterConfig
+from mesos_ref.resources import Resources
+from mesos_spec.bounds import Bounds
+from mesos_spec.tools.judge import Judge
+from mesos_spec.tools.merge import Placed
+from mesos_spec.tools.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.verdict import Violation
+
+STANDBY_AGAIN_US = 500_000
+
+
+class OnlineJudge:
+    """Reads the lines of every process as they are written."""
+
+    def __init__(self, keep_lines: bool = False) -> None:
+        self.judge = Judge(MESOS, Bounds())
+        self.violation: Violation | None = None
+        self.seen: dict[str, int] = {}  #: how often each `role.action` was claimed
+        self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
+        self.on_action: Callable[[str, int], None] = lambda site, times: None
+        self._traces: dict[str, Trace] = {}
+        self._next: dict[str, int] = {}
+
+    def __call__(self, incarnation: str, data: bytes) -> None:
+        """Take the lines that process `incarnation` has written."""
+        if self.lines is not None:
+            self.lines.setdefault(incarnation, []).append(data)
+        for line in data.splitlines():
+            self._line(incarnation, line)
+
+    def _line(self, incarnation: str, line: bytes) -> None:
+        trace = self._traces.get(incarnation)
+        if trace is None:
+            header = parse_header(line, incarnation)
+            self._traces[incarnation] = Trace(path=incarnation, header=header, records=[])
+            return
+        self._next[incarnation] = seq = self._next.get(incarnation, -1) + 1
+        record = parse_record(line, incarnation, seq)
+        if self.violation is None:
+            self.violation = self.judge.take(Placed(trace, record))
+        for name, _ in record.did:
+            site = f"{trace.header.role}.{name}"
+            self.seen[site] = self.seen.get(site, 0) + 1
+            self.on_action(site, self.seen[site])
+
+
+@dataclass(slots=True)
+class SimCluster:
+    """Masters, agents and schedulers of a plan, in one loop."""
+
+    plan: Plan
+    loop: Loop
+    network: Network
+    judge: OnlineJudge
+    election: Election
+    masters: dict[str, SimMaster] = field(default_factory=dict)
+    agents: dict[str, SimAgent] = field(default_factory=dict)
+    schedulers: dict[str, SimScheduler] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
+        """The cluster of `plan`, with everything started and nothing heard yet."""
+        loop = Loop(plan.seed)
+        network = Network(loop)
+        judge = OnlineJudge(keep_lines)
+        election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
+        self = cls(plan, loop, network, judge, election)
+        self._make_masters()
+        self._make_agents()
+        self._make_schedulers()
+        return self
+
+    # ---- making --------------------------------------------------------------------------------
+    def _make_masters(self) -> None:
+        config = _configured(
+            MasterConfig(offer_timeout_us=30 * SECOND_US, agent_ping_timeout_us=2 * SECOND_US),
+            self.plan,
+        )
+        for i in range(1, self.plan.cluster.masters + 1):
+            name = f"m{i}"
+            master = SimMaster(
+                self.loop, self.network, name, config, self.judge, self._stepped_down
+            )
+            self.masters[name] = master
+            self.election.masters.append(master)
+            master.start()
+
+    def _make_agents(self) -> None:
+        want = self.plan.cluster
+        declared = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}").to_wire()
+        config = AgentConfig(
+            resources=declared,
+            registration_backoff_us=100_000,
+            registration_backoff_max_us=2 * SECOND_US,
+            ping_timeout_us=10 * SECOND_US,
+            status_update_retry_us=2 * SECOND_US,
+        )
+        config = _configured(config, self.plan)
+        for i in range(1, want.agents + 1):
+            name = f"a{i}"
+            agent = SimAgent(self.loop, self.network, name, config, self.judge, self.masters)
+            self.agents[name] = agent
+            self.election.seen.append(self._detector(agent))
+            agent.start()
+
+    def _make_schedulers(self) -> None:
+        for workload in self.plan.workload:
+            scheduler = SimScheduler(self.loop, self.network, workload, self.judge, self.masters)
+            self.schedulers[workload.name] = scheduler
+            self.election.seen.append(self._detector(scheduler))
+            scheduler.start()
+        self.election.start()
+
+    def _detector(self, node: Any) -> Callable[[int, str], None]:
+        """Tells `node` of leaders, each a little later than they were elected."""
+
+        def seen(epoch: int, master: str) -> None:
+            late = self.loop.random(f"detector {node.name}").randint(1_000, 50_000)
+            self.loop.after(late, lambda: self._tell(node, epoch, master))
+
+        return seen
+
+    def _tell(self, node: Any, epoch: int, master: str) -> None:
+        if node.alive and epoch == self.election.epoch:
+            node.leader(epoch, master)
+
+    def tell_leader(self, node: Any) -> None:
+        """Let a node that has just started find the leader."""
+        if self.election.leader is not None:
+            self._detector(node)(self.election.epoch, self.election.leader.name)
+
+    def _stepped_down(self, master: SimMaster) -> None:
+        master.kill()
+        self.election.lost(master)
+        self.loop.after(STANDBY_AGAIN_US, master.start)
+
+    # ---- asking --------------------------------------------------------------------------------
+    @property
+    def finished(self) -> bool:
+        """Whether all wanted work is done and every update of it acknowledged."""
+        return all(s.items.finished and not s.items.running for s in self.schedulers.values())
+
+    def pending(self) -> list[str]:
+        """Why it is not finished: a sentence for each thing that is missing."""
+        why = []
+        for name, scheduler in self.schedulers.items():
+            left = scheduler.items.workload.items - len(scheduler.items.done)
+            if left:
+                why.append(f"{name}: {left} items are not done")
+            if scheduler.stopped is not None:
+                why.append(f"{name} has stopped: {scheduler.stopped}")
+        return why
+
+
+def _configured(config: Any, plan: Plan) -> Any:
+    """`config` with the plan's timers (`offer_timeout_s = 3` sets `offer_timeout_us`)."""
+    known = config.__struct_fields__
+    changes: dict[str, Any] = {}
+    for name, value in plan.cluster.timers.items():
+        in_us = name.removesuffix("_s") + "_us"
+        if name.endswith("_s") and in_us in known:
+            changes[in_us] = round(value * SECOND_US)
+        elif name in known:
+            changes[name] = int(value)
+    return msgspec.structs.replace(config, **changes)

@@ -1,0 +1,174 @@
+"""A simulated process: a real core, its trace, and the judge reading over its shoulder.
+
+A `Node` takes the place of a shell.  It hands events to the core, writes the record, keeps what is
+to be kept, and only then performs the effects: the order of the real thing.  A node can be killed
+(its memory and connections are gone, what it kept stays), paused (it hears nothing until it is
+resumed; then everything at once), and started again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mesos_chaos.sim.loop import Loop, Timer
+from mesos_ref import trace
+from mesos_ref.step import Effect, Persist, Step
+
+
+class SimIds:
+    """Ids from a named random stream: the same in every run of a seed."""
+
+    def __init__(self, stream: random.Random) -> None:
+        self._stream = stream
+
+    def uuid(self) -> str:
+        """A uuid in its 36-character form."""
+        raw = f"{self._stream.getrandbits(128):032x}"
+        return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:]}"
+
+    def uuid_bytes(self) -> bytes:
+        """A uuid as 16 bytes."""
+        return self._stream.getrandbits(128).to_bytes(16, "big")
+
+
+class Core(Protocol):
+    """What all cores have in common."""
+
+    watched: bool
+
+    def handle(self, event: Any, now_us: int) -> Step:
+        """Take one event in."""
+        ...
+
+    @property
+    def next_deadline(self) -> int | None:
+        """When a tick is wanted."""
+        ...
+
+    def view(self) -> dict[str, Any]:
+        """The whole view."""
+        ...
+
+    def take_changes(self) -> dict[str, Any]:
+        """What changed in the view."""
+        ...
+
+
+#: Takes the lines of a trace as they are written: the process' name, and some lines.
+Listener = Callable[[str, bytes], None]
+
+
+class Node:
+    """One process incarnation after another, under one name."""
+
+    role = ""
+    tick: Any = None
+
+    def __init__(self, loop: Loop, name: str, listener: Listener) -> None:
+        self.loop = loop
+        self.name = name
+        self.kept: dict[str, Any] = {}
+        self.life = 0
+        self.core: Any = None
+        self.paused = False
+        self._listener = listener
+        self._writer: trace.TraceWriter | None = None
+        self._timer: Timer | None = None
+        self._missed: list[Any] = []
+        self._batch = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process is there, paused or not."""
+        return self.core is not None
+
+    # ---- life ----------------------------------------------------------------------------------
+    def begin(self, core: Core, ids: trace.RecordedIds, config: dict[str, Any], node: str) -> None:
+        """A process starts with `core`; `node` is its name in traces."""
+        self.life += 1
+        self.core = core
+        self._batch = 0
+        incarnation = f"{self.name}.{self.life}"
+        header = trace.header(
+            role=self.role,
+            node=node,
+            incarnation=incarnation,
+            wall_us=self.loop.now_us,
+            config=config,
+            recovered=dict(self.kept),
+        )
+        header["life"] = self.life
+        self._writer = trace.TraceWriter(
+            lambda data: self._listener(incarnation, data), header, core, ids
+        )
+
+    def kill(self) -> None:
+        """SIGKILL: no last word, no last record."""
+        self.core, self._writer, self.paused, self._missed = None, None, False, []
+        self._set_timer(None)
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """SIGCONT: everything that came meanwhile is heard now."""
+        self.paused = False
+        missed, self._missed = self._missed, []
+        for event in missed:
+            self.hear(event)
+
+    # ---- hearing -------------------------------------------------------------------------------
+    def hear(self, event: Any) -> None:
+        """One event: handle it, write the record, keep, perform."""
+        if self.core is None:
+            return
+        if self.paused:
+            self._missed.append(event)
+            return
+        self._batch += 1
+        step = self.core.handle(event, self.loop.now_us)
+        assert self._writer is not None
+        self._writer.record(event, self.loop.now_us, step, self._batch)
+        self._writer.write()
+        self._wake_at(self.core.next_deadline)
+        for effect in step.effects:
+            if isinstance(effect, Persist):
+                self._keep(effect)
+        for effect in step.effects:
+            if self.core is not None and not isinstance(effect, Persist):
+                self.perform(effect)
+
+    def _keep(self, effect: Persist) -> None:
+        if effect.value is None:
+            self.kept.pop(effect.key, None)
+        else:
+            self.kept[effect.key] = effect.value
+
+    def perform(self, effect: Effect) -> None:
+        """Do what the core wants done."""
+        raise TypeError(f"{self.name} does not know how to {type(effect).__name__}")
+
+    # ---- time ----------------------------------------------------------------------------------
+    def _wake_at(self, due_us: int | None) -> None:
+        if self._timer is not None and self._timer.do is not None and self._timer.due_us == due_us:
+            return
+        self._set_timer(due_us)
+
+    def _set_timer(self, due_us: int | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_us is not None:
+            self._timer = self.loop.at(due_us, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self.core is None:
+            return
+        if self.paused:
+            self._missed.append(self.tick)
+            return
+        self.hear(self.tick)

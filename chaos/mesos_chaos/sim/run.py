@@ -1,0 +1,208 @@
+"""One simulated run of a plan: faults, then heal and demand progress; a verdict with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mesos_chaos.plan import Fault, FaultKind, Plan
+from mesos_chaos.sim.agents import SIGKILLED
+from mesos_chaos.sim.cluster import SimCluster
+from mesos_chaos.sim.loop import SECOND_US
+from mesos_spec.tools.verdict import Outcome, Verdict
+
+FAULTS_END_US = 60 * SECOND_US
+
+
+@dataclass(slots=True)
+class SimResult:
+    """What a simulated run came to."""
+
+    verdict: Verdict
+    settled: bool
+    pending: list[str]
+    simulated_s: float
+    events: int
+    faults_done: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 1 safety, 2 unknown (must_see not seen), 3 liveness, 4 non-conformance."""
+        if self.verdict.exit_code not in (0, 2):
+            return self.verdict.exit_code
+        if not self.settled:
+            return 3
+        return 2 if self.missed or self.verdict.exit_code == 2 else 0
+
+
+class Faults:
+    """Does a plan's faults to a simulated cluster, at their times and sites, and undoes them."""
+
+    def __init__(self, cluster: SimCluster) -> None:
+        self.cluster = cluster
+        self.done: list[str] = []
+        self.left = 0
+        self._undo: list[Callable[[], Any]] = []
+        self._sites: dict[tuple[str, int], list[Fault]] = {}
+
+    def arm(self, faults: list[Fault]) -> None:
+        """Prepare all faults."""
+        self.left = len(faults)
+        for fault in faults:
+            if fault.after is not None:
+                site, times = fault.after.split("#")
+                self._sites.setdefault((site, int(times)), []).append(fault)
+            else:
+                at_us = round((fault.at_s or 0.0) * SECOND_US)
+                self.cluster.loop.at(at_us, lambda fault=fault: self._do(fault))  # type: ignore[misc]
+        self.cluster.judge.on_action = self._reached
+
+    def _reached(self, site: str, times: int) -> None:
+        for fault in self._sites.pop((site, times), []):
+            self.cluster.loop.after(0, lambda fault=fault: self._do(fault))  # type: ignore[misc]
+
+    def _do(self, fault: Fault) -> None:
+        self.left -= 1
+        target = self._target(fault.target)
+        if target is None:
+            self.done.append(f"{fault.kind} {fault.target}: nobody there")
+            return
+        name = getattr(target, "name", fault.target)
+        self.done.append(f"{fault.kind} {name}")
+        match fault.kind:
+            case FaultKind.KILL:
+                self._kill(fault, target)
+            case FaultKind.PAUSE:
+                self._pause(fault, target)
+            case FaultKind.CUT:
+                self._for(fault, self.cluster.network.cut(*self._ways(fault, name)))
+            case FaultKind.DELAY:
+                extra = round(fault.delay_s * SECOND_US)
+                self._for(fault, self.cluster.network.delay(extra, *self._ways(fault, name)))
+            case FaultKind.RESET:
+                for master in self.cluster.masters:
+                    self.cluster.network.reset(name, master)
+
+    def _for(self, fault: Fault, undo: Callable[[], Any]) -> None:
+        self._undo.append(undo)
+        if fault.for_s is not None:
+            self.cluster.loop.after(round(fault.for_s * SECOND_US), undo)
+
+    def _ways(self, fault: Fault, agent: str) -> list[tuple[str, str]]:
+        up = [(agent, m) for m in self.cluster.masters]
+        down = [(m, agent) for m in self.cluster.masters]
+        return {"up": up, "down": down, "both": up + down}[fault.direction]
+
+    def _kill(self, fault: Fault, target: Any) -> None:
+        if hasattr(target, "die"):
+            target.die(SIGKILLED)
+            return
+        led = target is self.cluster.election.leader
+        target.kill()
+        if led:
+            self.cluster.election.lost(target)
+
+        def again() -> None:
+            if not target.alive:
+                target.start()
+                if target.role != "master":
+                    self.cluster.tell_leader(target)
+
+        self._undo.append(again)
+        if fault.restart:
+            self.cluster.loop.after(round(fault.restart_after_s * SECOND_US), again)
+
+    def _pause(self, fault: Fault, target: Any) -> None:
+        target.pause()
+        if target.role == "master":
+            self.cluster.election.paused(target)
+
+        def resume() -> None:
+            if target.paused:
+                target.resume()
+                if target.role == "master":
+                    self.cluster.election.resumed(target)
+
+        self._for(fault, resume)
+
+    def heal(self) -> None:
+        """Undo everything that is still on."""
+        for undo in self._undo:
+            undo()
+        self._undo.clear()
+
+    def _target(self, target: str) -> Any:
+        cluster = self.cluster
+        kind, _, which = target.partition(":")
+        match kind:
+            case "leader":
+                return cluster.election.leader
+            case "standby":
+                leads = cluster.election.leader
+                return next((m for m in cluster.masters.values() if m is not leads), None)
+            case "master":
+                return cluster.masters.get(f"m{which}")
+            case "agent":
+                alive = [a for a in cluster.agents.values() if a.alive]
+                if which == "any":
+                    return self._pick(alive)
+                return cluster.agents.get(f"a{which}")
+            case "scheduler":
+                return cluster.schedulers.get(which)
+            case "agent-of":
+                return next((a for a in cluster.agents.values() if _runs(a, which)), None)
+            case "executor-of":
+                agent = next((a for a in cluster.agents.values() if _runs(a, which)), None)
+                return None if agent is None else _executor(agent, which)
+            case _:
+                return self._pick(
+                    [e for a in cluster.agents.values() for e in a.executors.values()]
+                )
+
+    def _pick(self, among: list[Any]) -> Any:
+        return self.cluster.loop.random("targets").choice(among) if among else None
+
+
+def _runs(agent: Any, task: str) -> bool:
+    return any(e.executor_id.startswith(task) for e in agent.executors.values())
+
+
+def _executor(agent: Any, task: str) -> Any:
+    return next(e for e in agent.executors.values() if e.executor_id.startswith(task))
+
+
+def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluster]:
+    """Run `plan` in simulation, judged; faults first, then heal and demand progress."""
+    cluster = SimCluster.of(plan, keep_lines)
+    faults = Faults(cluster)
+    faults.arm(plan.fault)
+
+    def broken() -> bool:
+        return cluster.judge.violation is not None
+
+    def quiet() -> bool:
+        return broken() or (cluster.finished and faults.left == 0)
+
+    cluster.loop.run(FAULTS_END_US, quiet)
+    faults.heal()
+    settle_us = round(plan.expect.settles_within_s * SECOND_US)
+    cluster.loop.run(cluster.loop.now_us + settle_us, lambda: broken() or cluster.finished)
+    settled = cluster.finished
+    if settled and not broken():
+        cluster.loop.run(cluster.loop.now_us + 5 * SECOND_US, broken)
+    verdict = cluster.judge.judge.finish()
+    seen = {site.partition(".")[2] for site in cluster.judge.seen}
+    result = SimResult(
+        verdict=verdict,
+        settled=settled,
+        pending=cluster.pending(),
+        simulated_s=cluster.loop.now_us / SECOND_US,
+        events=cluster.loop.events,
+        faults_done=faults.done,
+        missed=[name for name in plan.expect.must_see if name not in seen],
+    )
+    if result.missed and verdict.outcome is Outcome.CONFORMS:
+        verdict.doubts.append(f"never seen, so nothing is proved of: {', '.join(result.missed)}")
+    return result, cluster

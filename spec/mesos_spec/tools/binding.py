@@ -1,0 +1,242 @@
+"""Names for a step: what an action's parameters are, given a record and what the core says it did.
+
+A core's `did` gives only what cannot be read off its record.  Whatever is in a message that was
+heard or sent is taken from there, so that a core cannot mean one thing and say another; the
+messages themselves are compared by the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mesos_spec import messages as m
+from mesos_spec.ids import AgentId, ExecutorKey, FrameworkId, LineId, LinkId, OfferId, TaskId
+from mesos_spec.kernel import Action
+from mesos_spec.tools import wire
+from mesos_spec.tools.post import Post
+from mesos_spec.tools.trace import Heard, Record
+from mesos_spec.values import Table
+
+
+class Unbound(Exception):
+    """A name the action needs that neither the record nor `did` gives."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything a binding may draw from: the record, the node, the names in `did`."""
+
+    role: str
+    who: Any
+    record: Record
+    post: Post
+    settled: bool = False
+    did: dict[str, Any] = field(default_factory=dict)
+    calls: list[Any] = field(default_factory=list)
+
+    @property
+    def heard(self) -> Heard:
+        """What was heard; an empty hearing if nothing was."""
+        return self.record.heard or _NOTHING
+
+    def need(self, name: str) -> Any:
+        """`name` as `did` gives it, or the record.  Raises `Unbound`."""
+        if name in self.did:
+            return self.did[name]
+        value = getattr(self.heard, name, None)
+        if value is None:
+            raise Unbound(f"`{name}` is neither in `did` nor in what was heard")
+        return value
+
+
+_NOTHING = Heard()
+
+
+def _agent(x: Scene) -> Any:
+    return x.who if x.role == "agent" else AgentId(x.need("agent"))
+
+
+def _link(x: Scene) -> LinkId:
+    name = x.heard.link or x.did.get("link") or (x.heard.id[0] if x.heard.id else None)
+    if x.role == "agent" and name is not None:
+        return x.post.links.setdefault(name, LinkId(x.who, name))
+    return x.post.link(name)
+
+
+def _epoch(x: Scene) -> Any:
+    return x.who if x.role == "master" else x.need("epoch")
+
+
+def _line(x: Scene) -> LineId:
+    if x.role == "master":
+        return x.post.line(x.heard)
+    sent = next((s for s in x.record.sent if s.id is not None and s.to == "master"), None)
+    name = sent.id[0] if sent is not None and sent.id is not None else x.need("connection")
+    return x.post.lines.get(name) or LineId(x.who, name)
+
+
+def _stream(x: Scene) -> Any:
+    name = x.did.get("stream") or x.heard.new_stream or x.need("stream")
+    if x.role == "agent":
+        x.post.executor_of[name] = (x.who, FrameworkId(_framework(x)), _executor_id(x))
+        return name
+    return x.post.open_stream(_line(x), name, x.did.get("framework"))
+
+
+def _framework(x: Scene) -> FrameworkId:
+    name = x.did.get("framework") or x.heard.framework
+    if name is None and x.heard.msg is not None:
+        name = wire.maybe(x.heard.msg.get("framework_id"))
+    return FrameworkId(name if name is not None else x.need("framework"))
+
+
+def _executor_id(x: Scene) -> str:
+    name = x.did.get("executor") or x.heard.executor
+    if name is None and x.heard.msg is not None:
+        name = wire.maybe(x.heard.msg.get("executor_id"))
+    return str(name if name is not None else x.need("executor"))
+
+
+def _offer(x: Scene) -> OfferId:
+    return OfferId(_agent(x), x.need("offer"))
+
+
+def _resources(x: Scene) -> Any:
+    given = x.did.get("resources")
+    if given is not None:
+        return wire.vector(given)
+    wanted = x.need("offer")
+    for sent in x.record.sent:
+        for offer in ((sent.msg or {}).get("offers") or {}).get("offers", ()):
+            if wire.text(offer["id"]) == wanted:
+                return wire.resources(offer.get("resources"))
+    raise Unbound(f"offer {wanted} is in no OFFERS event that was sent")
+
+
+def _task(x: Scene) -> TaskId:
+    if "framework" in x.did:
+        return TaskId(FrameworkId(x.did["framework"]), x.need("task"))
+    ack = _sent_call(x, "ACKNOWLEDGE")
+    return TaskId(FrameworkId(wire.text(ack["framework_id"])), wire.text(_body(ack)["task_id"]))
+
+
+def _sent_call(x: Scene, kind: str) -> dict[str, Any]:
+    for sent in x.record.sent:
+        if sent.msg is not None and sent.msg.get("type") == kind:
+            return sent.msg
+    raise Unbound(f"no {kind} was sent")
+
+
+def _body(call: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = call[call["type"].lower()]
+    return body
+
+
+def _uuid(x: Scene) -> str:
+    return str(_body(_sent_call(x, "ACKNOWLEDGE"))["uuid"])
+
+
+def _acked_agent(x: Scene) -> AgentId:
+    return AgentId(wire.text(_body(_sent_call(x, "ACKNOWLEDGE"))["agent_id"]))
+
+
+def _updates(x: Scene) -> tuple[m.ExecutorUpdate, ...]:
+    brought = _subscribe(x).get("unacknowledged_updates") or ()
+    return tuple(wire.executor_update(u["status"], _framework(x)) for u in brought)
+
+
+def _tasks(x: Scene) -> tuple[TaskId, ...]:
+    listed = _subscribe(x).get("unacknowledged_tasks") or ()
+    return tuple(TaskId(_framework(x), wire.text(t["task_id"])) for t in listed)
+
+
+def _subscribe(x: Scene) -> dict[str, Any]:
+    return (x.heard.msg or {}).get("subscribe") or {}
+
+
+def _update(x: Scene) -> m.ExecutorUpdate:
+    if x.heard.msg is None or "update" not in x.heard.msg:
+        raise Unbound("no UPDATE of an executor was heard")
+    return wire.executor_update(x.heard.msg["update"]["status"], _framework(x))
+
+
+def _executor(x: Scene) -> Any:
+    return _executor_id(x)
+
+
+def _status(x: Scene) -> int | None:
+    for sent in x.record.sent:
+        if (sent.msg or {}).get("kind") == "Exited":
+            status: int | None = (sent.msg or {}).get("status")
+            return status
+    return x.heard.status
+
+
+def _data(x: Scene) -> str:
+    return str(((x.heard.msg or {}).get("message") or {}).get("data", ""))
+
+
+def _minted(x: Scene) -> Table[TaskId, str]:
+    """Uuids of updates an agent made itself, as its view shows them: the newest of each queue."""
+    shown = x.record.view if x.record.view is not None else (x.record.whole or {})
+    minted: dict[TaskId, str] = {}
+    for key, queue in shown.items():
+        if key.startswith("updates/") and queue:
+            _, framework, task = key.split("/", 2)
+            minted[TaskId(FrameworkId(framework), task)] = queue[-1][0]
+    return Table(minted)
+
+
+def _message(x: Scene) -> Any:
+    if not x.calls:
+        raise Unbound("no call was sent that this could be")
+    return x.calls.pop(0)
+
+
+def _ask(x: Scene) -> Any:
+    return wire.call(_sent_call(x, "SUBSCRIBE"), None, x.post.ids)
+
+
+_BY_NAME: dict[str, Callable[[Scene], Any]] = {
+    "epoch": _epoch,
+    "agent": _agent,
+    "link": _link,
+    "line": _line,
+    "stream": _stream,
+    "framework": _framework,
+    "role": lambda x: x.need("role"),
+    "offer": _offer,
+    "resources": _resources,
+    "settled": lambda x: x.settled,
+    "scheduler": lambda x: x.who,
+    "executor": _executor,
+    "task": _task,
+    "uuid": _uuid,
+    "updates": _updates,
+    "tasks": _tasks,
+    "update": _update,
+    "status": _status,
+    "data": _data,
+    "minted": _minted,
+    "message": _message,
+    "ask": _ask,
+}
+
+#: Where a name means something else than usual.
+_SPECIAL: dict[tuple[str, str], Callable[[Scene], Any]] = {
+    ("ack", "agent"): _acked_agent,
+    ("executor_updates", "executor"): lambda x: ExecutorKey(_framework(x), _executor_id(x)),
+}
+
+
+def bind(action: Action[Any, ...], scene: Scene) -> dict[str, Any]:
+    """All names of `action`.  Raises `Unbound` for one that nothing gives."""
+    bound: dict[str, Any] = {}
+    for name in (*action.over, *action.given):
+        give = _SPECIAL.get((action.name, name)) or _BY_NAME.get(name)
+        if give is None:
+            raise Unbound(f"nothing in a trace gives the name `{name}` of {action.name}")
+        bound[name] = give(scene)
+    return bound
