@@ -26,7 +26,9 @@ class Difference(msgspec.Struct, frozen=True):
     replayed: Any
 
     def __str__(self) -> str:
-        return f"record {self.seq}: {self.what}: {self.recorded!r} was recorded, {self.replayed!r}"
+        return (
+            f"record {self.seq}: {self.what}: {self.recorded!r} was recorded, not {self.replayed!r}"
+        )
 
 
 class ReplayedIds:

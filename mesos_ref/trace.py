@@ -175,7 +175,10 @@ def header(
     config: Mapping[str, Any],
     recovered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The first line of a trace. `config` and `recovered` are what the core was made with."""
+    """The first line of a trace. `config` and `recovered` are what the core was made with.
+
+    `recovered` is redacted as messages are.
+    """
     line: dict[str, Any] = {
         "trace": FORMAT,
         "version": VERSION,
@@ -186,7 +189,7 @@ def header(
         "config": dict(config),
     }
     if recovered:
-        line["recovered"] = dict(recovered)
+        line["recovered"] = _raw(json.dump(recovered))
     return line
 
 
@@ -262,6 +265,7 @@ class TraceWriter:
 
     def close(self, now_us: int) -> None:
         """An orderly end: a last record with the whole view."""
+        self._batch += 1
         self._next_whole = self._seq
         self._take_down({"local": "closed"}, now_us, [], ())
         self.write()
