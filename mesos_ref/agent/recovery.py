@@ -15,7 +15,7 @@ from mesos_ref.agent.environment import grace_us
 from mesos_ref.agent.events import Started
 from mesos_ref.agent.remembering import remember
 from mesos_ref.agent.state import Agent, Executor
-from mesos_ref.step import Recovered
+from mesos_ref.step import Persist, Recovered
 from mesos_ref.wire.json import from_builtins
 from mesos_ref.wire.shape import WireError
 from mesos_ref.wire.v1 import AgentInfo
@@ -77,13 +77,22 @@ def _reckon(agent: Agent, recovered: Recovered, alive: frozenset[str]) -> None:
             agent.awaited[(executor.framework_id, executor.executor_id)] = None
     for _, framework in sorted(agent.frameworks.items()):
         updates.tidy(agent, framework)
-    kept = checkpoint.whole(agent)
-    for key in sorted(recovered):
-        if key not in kept:
-            agent.keep(key, None)
+    _mend(agent, recovered)
     if agent.awaited:
         patience_us = agent.config.executor_reregistration_timeout_us
         agent.timers.arm((RECOVERED,), agent.now_us + patience_us)
+
+
+def _mend(agent: Agent, recovered: Recovered) -> None:
+    """Have what is kept be what is remembered, wherever the last life was cut off."""
+    kept = dict(recovered)
+    for effect in agent.effects:
+        if isinstance(effect, Persist):
+            kept[effect.key] = effect.value
+    wanted = checkpoint.whole(agent)
+    for key in sorted(kept.keys() | wanted.keys()):
+        if kept.get(key) != wanted.get(key):
+            agent.keep(key, wanted.get(key))
 
 
 def _by_id(agent: Agent) -> list[Executor]:
