@@ -10,6 +10,7 @@ nothing is sent that a crash could make untrue, and the price of a write is shar
     await owner.post(event)        # waits while the queue is full
     owner.post_nowait(event)       # for what cannot wait: the end of a connection
     owner.stop()                   # handle what is queued, then `run` returns
+    owner.end_with(event)          # handle nothing but this, then `run` returns
 
 The core says in `next_deadline` when it wants to be woken; it gets `tick` then. One timer task does
 that, and it is disturbed only when a deadline comes to lie before the one it sleeps for.
@@ -23,6 +24,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import uuid4
 
 import trio
 
@@ -47,6 +49,18 @@ class CoreFailed(Exception):
     """A core has raised, which it never should. The cause is what it raised."""
 
 
+class SystemIds:
+    """The `IdSource` of a daemon: drawn from the kernel's randomness."""
+
+    def uuid(self) -> str:
+        """A new uuid in its 36-character form."""
+        return str(uuid4())
+
+    def uuid_bytes(self) -> bytes:
+        """A new uuid as 16 bytes."""
+        return uuid4().bytes
+
+
 class Core(Protocol[HeardT]):
     """What the owner needs of a core."""
 
@@ -63,7 +77,7 @@ class Core(Protocol[HeardT]):
 class Recorder(Protocol[HeardT]):
     """Writes the trace (`mesos_ref.trace.TraceWriter`). Only the owner calls it."""
 
-    def add(self, event: HeardT, now_us: int, step: Step) -> None:
+    def record(self, event: HeardT, now_us: int, step: Step, batch: int) -> None:
         """Take one step down (or not, if it leaves no record); nothing need be written yet."""
         ...
 
@@ -113,6 +127,7 @@ class Owner(Generic[EventT]):
         self._timer: trio.CancelScope | None = None
         #: What the timer task sleeps for; None: for nothing.
         self._timer_us: int | None = None
+        self._batch = 0
         self._stopping = False
 
     # Posting ------------------------------------------------------------------------------------
@@ -133,6 +148,13 @@ class Owner(Generic[EventT]):
         if not self._stopping:
             self._queue.append(event)
             self._news.set()
+
+    def end_with(self, last: EventT) -> None:
+        """Forget what is queued, for it counts no more; handle one last event, and end."""
+        if not self._stopping:
+            self._queue.clear()
+            self._queue.append(last)
+            self.stop()
 
     def stop(self) -> None:
         """Take no more events; handle those that are queued, and end."""
@@ -186,6 +208,7 @@ class Owner(Generic[EventT]):
         if due_us is not None and due_us <= now_us and not self._stopping:
             self._handle(self._tick, now_us, effects)
             due_us = self.core.next_deadline
+        self._batch += 1
         if self._recorder is not None:
             self._recorder.write()
         await self._do(effects)
@@ -201,7 +224,7 @@ class Owner(Generic[EventT]):
                 self._recorder.write()
             raise CoreFailed(f"the core raised {error!r} on a {name} event") from error
         if self._recorder is not None:
-            self._recorder.add(event, now_us, step)
+            self._recorder.record(event, now_us, step, self._batch)
         effects.extend(step.effects)
 
     async def _do(self, effects: list[Effect]) -> None:

@@ -75,7 +75,7 @@ def _takes_json(media_range: str) -> bool:
 
 
 def message_id(request: Request) -> MessageId | str | None:
-    """What our library calls this message, a sentence if it can't be that; None: not our library."""
+    """What our library calls this message; None if it is not ours, a sentence if malformed."""
     given = request.headers.get(MESSAGE_HEADER.lower())
     if given is None:
         return None

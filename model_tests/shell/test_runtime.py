@@ -45,7 +45,7 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def add(self, event: str, now_us: int, step: Step) -> None:
+    def record(self, event: str, now_us: int, step: Step, batch: int) -> None:
         self.lines.append(f"record {event}")
 
     def write(self) -> None:
