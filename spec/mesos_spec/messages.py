@@ -337,20 +337,7 @@ class OtherCall(Call):
     type: str
 
 
-AnyCall = (
-    Subscribe
-    | Accept
-    | Decline
-    | Revive
-    | Suppress
-    | KillTask
-    | Acknowledge
-    | Reconcile
-    | EndExecutor
-    | SendMessage
-    | Teardown
-    | OtherCall
-)
+AnyCall = Subscribe | Call
 
 
 # ---- events: master → scheduler ------------------------------------------------------------

@@ -192,6 +192,7 @@ class Run(NamedTuple):
     """A task, to its agent.  `seen` are the uuids of the updates its executors sent."""
 
     executor: str
+    command: bool
     phase: Phase
     state: str
     role: Role

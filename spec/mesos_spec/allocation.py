@@ -1,0 +1,110 @@
+"""Whom to offer to: dominant resource fairness, as a relation.
+
+A *claimant* is a framework in one of its roles.  The *share* of a role, or of a framework in it, is
+its dominant one: of all resources, the greatest part of the cluster that is promised to it (offers
+count, F4; the cluster is all registered agents, ALC-15).  The next offer of an agent goes to the
+role with the smallest share, and in it to the framework with the smallest; ties by name (D21).
+
+`next_claimant` says who that is.  A base model may offer to anyone; the judge asks this of every
+offer that was really made, and `fair_offer` has it as a guard in a model of its own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mesos_spec import offers
+from mesos_spec.domains import agents, epochs, everything_free, fresh_offers
+from mesos_spec.ids import AgentId, Epoch, FrameworkId, OfferId, Role
+from mesos_spec.kernel import action, require
+from mesos_spec.resources import NOTHING, Resources
+from mesos_spec.state import FrameworkRecord, Standing, State
+
+Claimant = tuple[FrameworkId, Role]
+
+LEAST_CPUS, LEAST_MEM = 10, 32_000  #: an offer has 0.01 cpus or 32 MB, or is none (ALC-13)
+
+
+@lru_cache(maxsize=64)
+def _weights(capacity: Resources) -> dict[str, int]:
+    """For each resource, what one of it adds to a share; shares of one cluster are integers."""
+    whole = 1
+    for _, amount in capacity.items():
+        whole *= max(amount, 1)
+    return {name: whole // amount for name, amount in capacity.items() if amount > 0}
+
+
+def share(promised: Resources, capacity: Resources) -> int:
+    """The dominant share of who was promised that much: greater is more, 0 is nothing (ALC-15).
+
+    An integer that may be compared with other shares of the same capacity, and with nothing else.
+    """
+    weights = _weights(capacity)
+    return max((n * weights.get(name, 0) for name, n in promised.items()), default=0)
+
+
+def is_worth_offering(resources: Resources) -> bool:
+    """Whether there is enough for an offer (ALC-13)."""
+    return resources["cpus"] >= LEAST_CPUS or resources["mem"] >= LEAST_MEM
+
+
+def may_claim(
+    s: State,
+    epoch: Epoch,
+    framework: FrameworkId,
+    record: FrameworkRecord,
+    role: Role,
+    agent: AgentId,
+    resources: Resources,
+) -> bool:
+    """Whether a framework may be offered this in a role: it wants it, and has not refused it."""
+    return role not in record.suppressed and not offers.is_filtered(
+        s, epoch, framework, agent, role, resources
+    )
+
+
+def next_claimant(
+    s: State, epoch: Epoch, agent: AgentId, resources: Resources | None = None
+) -> Claimant | None:
+    """Who is next to be offered what is free on an agent (or `resources` of it), if anybody."""
+    candidate = s.free(epoch, agent) if resources is None else resources
+    capacity = s.capacity[epoch]
+    promised: dict[Role, Resources] = {}
+    claims: list[tuple[Role, FrameworkId, int]] = []
+    for framework in s.met_frameworks[epoch]:
+        record, charged = s.frameworks[epoch, framework], s.charged[epoch, framework]
+        for role, amount in charged.items():
+            promised[role] = promised.get(role, NOTHING) + amount
+        if record.standing == Standing.CONNECTED:
+            for role in record.roles:
+                if may_claim(s, epoch, framework, record, role, agent, candidate):
+                    its = share(charged.get(role, NOTHING), capacity)
+                    claims.append((role, framework, its))
+    if not claims:
+        return None
+    shares = {role: share(amount, capacity) for role, amount in promised.items()}
+    best = min(claims, key=lambda claim: (shares.get(claim[0], 0), claim[0], claim[2], claim[1]))
+    return best[1], best[0]
+
+
+@action(
+    "offers charged events",
+    by="master",
+    cites=("ALC-13", "ALC-15", "ALC-17", "F4", "F6", "L1", "A2", "A3"),
+    epoch=epochs,
+    agent=agents,
+    offer=fresh_offers,
+    resources=everything_free,
+)
+def fair_offer(
+    s: State, epoch: Epoch, agent: AgentId, offer: OfferId, resources: Resources
+) -> None:
+    """What is free on an agent is promised to whom the cluster owes most (ALC-15, F4)."""
+    require(s.agents[epoch, agent].standing == Standing.REGISTERED, "the agent is connected")
+    require(is_worth_offering(resources), "there is enough to offer")
+    claimant = next_claimant(s, epoch, agent, resources)
+    require(claimant is not None, "somebody may be offered it")
+    assert claimant is not None
+
+    framework, role = claimant
+    offers.promise(s, epoch, agent, framework, role, offer, resources)
