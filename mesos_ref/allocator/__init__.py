@@ -41,8 +41,13 @@ class Allocator(Protocol):
         """This much is free again."""
         ...
 
-    def choose(self, refuses: Refuses | None) -> tuple[str, str] | None:
-        """The (framework, role) that is next and does not refuse; None if nobody is left."""
+    def choose(
+        self, agent: str, free: Resources, refuses: Refuses | None
+    ) -> tuple[str, str] | None:
+        """The (framework, role) to offer all that is free on `agent` to; None: nobody.
+
+        It may not be one that `refuses`; None there says that nobody does.
+        """
         ...
 
     def charged(self) -> dict[tuple[str, str], dict[str, int]]:

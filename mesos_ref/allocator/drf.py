@@ -102,8 +102,10 @@ class Drf:
 
     # The choice -------------------------------------------------------------------------------
 
-    def choose(self, refuses: Refuses | None) -> tuple[str, str] | None:
-        """The (framework, role) that is next and does not refuse; None if nobody is left."""
+    def choose(
+        self, agent: str, free: Resources, refuses: Refuses | None
+    ) -> tuple[str, str] | None:
+        """The claimant that is next and does not refuse, whatever the agent; None if none is."""
         self._sort()
         for _, role in self._roles:
             for _, framework in self._claims[role]:

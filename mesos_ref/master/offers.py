@@ -21,7 +21,7 @@ def allocate(m: State) -> None:
         agent = m.agents[agent_id]
         if not _worth_offering(m, agent.free):
             continue
-        chosen = m.allocator.choose(_refusals(agent))
+        chosen = m.allocator.choose(agent_id, agent.free, _refusals(agent))
         if chosen is None:
             m.unwanted[agent_id] = None
         else:

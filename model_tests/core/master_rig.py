@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from mesos_ref import link as frames
+from mesos_ref.allocator import Allocator
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.core import MasterCore, violations
 from mesos_ref.master.effects import Answer, CloseLink, CloseStream, SendEvent, SendFrame
@@ -87,9 +88,10 @@ class Rig:
 
     config: MasterConfig = field(default_factory=lambda: MasterConfig(epoch_wall_us=WALL_US))
     elect: bool = True
+    allocator: Allocator | None = None
 
     def __post_init__(self) -> None:
-        self.core = MasterCore(self.config, Ids(), "M")
+        self.core = MasterCore(self.config, Ids(), "M", self.allocator)
         self.core.watched = True
         self.now_us = 0
         self.folded: dict[str, Any] = {}
