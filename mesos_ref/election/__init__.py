@@ -1,0 +1,1 @@
+"""Leadership: who leads, in which epoch, and how everybody learns of it."""
