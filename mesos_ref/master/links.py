@@ -112,7 +112,8 @@ class Link:
 
     def cut(self, why: str) -> None:
         """End the link now. Whoever reads it finds it broken."""
-        _log.warning("link %s from %s is cut: %s", self.name, self.stream.peer, why)
+        name = self.name or "without a name"
+        _log.warning("link %s from %s is cut: %s", name, self.stream.peer, why)
         self.is_over = True
         self._outbox.clear()
         self.stream.abort()
