@@ -60,7 +60,11 @@ class Tick(msgspec.Struct, frozen=True):
     """`next_deadline` has come."""
 
 
-Event: TypeAlias = Looked | Claimed | Renewed | RenewFailed | Tick
+class Stirred(msgspec.Struct, frozen=True):
+    """Something happened: a contender that waits had better look now."""
+
+
+Event: TypeAlias = Looked | Claimed | Renewed | RenewFailed | Tick | Stirred
 
 
 # Effects --------------------------------------------------------------------------------------
@@ -159,6 +163,10 @@ class ElectionCore:
                 if event.epoch != self.epoch:
                     return Step()
                 return self._lose(f"the stamp could not be written: {event.why}", now_us)
+            case Stirred():
+                if self.epoch is None:
+                    self._next_us = min(self._next_us, now_us)
+                return self._tick(now_us)
             case Tick():
                 return self._tick(now_us)
             case _:

@@ -1,14 +1,11 @@
 """Election among the processes of one machine: `file:PATH`, with locks that die with their holder.
 
-For epoch N there are `PATH.N.lock`, locked as long as its holder lives, and `PATH.N.json`, the
-holder as it wants to be found and the stamp it renews.  The lock file appears already locked (it is
-linked into place), and only whoever makes it ever locks it exclusively; everybody else asks with a
-shared lock, which disturbs nobody.  What to do is decided by `ElectionCore`.
+The shell around `ElectionCore`: it does what the core wants with the files.  It hears of a holder's
+death and of a new leader from the kernel, and looks at the files now and then besides.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections import deque
@@ -17,117 +14,22 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import trio
 
 from mesos_ref.election import core as election
+from mesos_ref.election.files import Files
 from mesos_ref.election.interface import Candidate, Leader, Leadership
+from mesos_ref.election.wakeups import FolderWatch, HolderWatch
 from mesos_ref.step import Effect
 from mesos_ref.wire import json
 from mesos_ref.wire.shape import WireError
 from mesos_ref.wire.v1 import MasterInfo
 
 DEFAULT_LEASE_S = 1.0
-LOOK_EVERY_S = 0.025
+LOOK_EVERY_S = 0.1  # at a holder that lives; its death is heard at once
+WATCH_EVERY_S = 0.25  # at a leader that lives; a new one is heard of at once
 
 _log = logging.getLogger("mesos_ref.election")
-
-
-class Files:
-    """The files of one election; every method is one atomic look or deed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.folder = path.parent
-        self._probe: tuple[int, int] | None = None  # (epoch, descriptor) last asked about
-
-    def lock_of(self, epoch: int) -> Path:
-        return self.folder / f"{self.path.name}.{epoch}.lock"
-
-    def notice_of(self, epoch: int) -> Path:
-        return self.folder / f"{self.path.name}.{epoch}.json"
-
-    def epochs(self, suffix: str) -> list[int]:
-        """The epochs that have such a file, newest first."""
-        start = len(self.path.name) + 1
-        names = [name for name in os.listdir(self.folder) if name.endswith(suffix)]
-        numbers = [
-            name[start : -len(suffix)] for name in names if name.startswith(f"{self.path.name}.")
-        ]
-        return sorted((int(number) for number in numbers if number.isdigit()), reverse=True)
-
-    def newest(self) -> int:
-        """The newest epoch there is; 0: none yet."""
-        return max(self.epochs(".lock"), default=0)
-
-    def is_held(self, epoch: int) -> bool:
-        """Whether the maker of that epoch's file lives, and has not let go."""
-        descriptor = self._descriptor_of(epoch)
-        if descriptor is None:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        return False
-
-    def _descriptor_of(self, epoch: int) -> int | None:
-        if self._probe is not None and self._probe[0] == epoch:
-            return self._probe[1]
-        self.close()
-        try:
-            descriptor = os.open(self.lock_of(epoch), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:  # pruned
-            return None
-        self._probe = (epoch, descriptor)
-        return descriptor
-
-    def close(self) -> None:
-        if self._probe is not None:
-            os.close(self._probe[1])
-            self._probe = None
-
-    def claim(self, epoch: int) -> int | None:
-        """Make the epoch's file, locked; its descriptor.  None if somebody has been faster."""
-        aside = self.folder / f".{self.path.name}.{epoch}.{os.getpid()}.{id(self)}"
-        descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.link(aside, self.lock_of(epoch))
-        except FileExistsError:
-            os.close(descriptor)
-            return None
-        finally:
-            aside.unlink()
-        return descriptor
-
-    def write_notice(self, epoch: int, stamp: int, candidate: Candidate) -> None:
-        """Replace the epoch's notice.  Not synced: a power cut ends every reign anyway."""
-        notice = {
-            "epoch": epoch,
-            "stamp": stamp,
-            "link": candidate.link,
-            "master": json.to_builtins(candidate.info),
-        }
-        aside = self.folder / f".{self.path.name}.{epoch}.json"
-        aside.write_bytes(json.dump(notice))
-        aside.rename(self.notice_of(epoch))
-
-    def read_notice(self, epoch: int) -> dict[str, Any] | None:
-        """The epoch's notice; None if there is none, or none that makes sense."""
-        try:
-            notice = msgspec.json.decode(self.notice_of(epoch).read_bytes())
-        except (FileNotFoundError, msgspec.DecodeError):
-            return None
-        return notice if isinstance(notice, dict) else None
-
-    def prune(self, up_to: int) -> None:
-        """Remove what is left of old epochs."""
-        for suffix, name_of in ((".lock", self.lock_of), (".json", self.notice_of)):
-            for epoch in self.epochs(suffix):
-                if epoch <= up_to:
-                    name_of(epoch).unlink(missing_ok=True)
 
 
 def now_us() -> int:
@@ -153,7 +55,7 @@ class FileElection:
             nursery.cancel_scope.cancel()
 
     def watch(self) -> AsyncIterator[Leader | None]:
-        return Watch(self.path, self.look_every_s)
+        return Watch(self.path)
 
 
 class Contender:
@@ -173,6 +75,7 @@ class Contender:
         self.news = news
         self.lock: int | None = None
         self._events: deque[election.Event] = deque()
+        self._holder = HolderWatch()
         self._renewed = trio.Event()
         self._nursery: trio.Nursery
 
@@ -186,6 +89,7 @@ class Contender:
                 self._nursery.cancel_scope.cancel()
         finally:
             self._release()
+            self._holder.close()
             self.files.close()
             self.news.close()
 
@@ -193,7 +97,11 @@ class Contender:
         deadline = self.core.next_deadline
         until_s = float("inf") if deadline is None else (deadline + 1) / 1e6
         with trio.move_on_at(until_s):
-            await self._renewed.wait()
+            if self.lock is None:
+                await self._holder.dies()
+                self._events.append(election.Stirred())
+            else:
+                await self._renewed.wait()
         self._renewed = trio.Event()
         self._events.append(election.Tick())
 
@@ -233,7 +141,8 @@ class Contender:
         if newest == 0:
             return election.Looked(began_us, 0, False, None)
         notice = self.files.read_notice(newest)
-        stamp = None if notice is None else notice.get("stamp")
+        stamp, pid = (None, None) if notice is None else (notice.get("stamp"), notice.get("pid"))
+        self._holder.follow(newest, pid)
         return election.Looked(began_us, newest, self.files.is_held(newest), stamp)
 
     async def _renew(self, effect: election.Renew) -> None:
@@ -259,9 +168,9 @@ class Contender:
 class Watch:
     """The leader now, then every change: the newest epoch that was made known, if it is held."""
 
-    def __init__(self, path: Path, look_every_s: float) -> None:
+    def __init__(self, path: Path) -> None:
         self.files = Files(path)
-        self.look_every_s = look_every_s
+        self._folder = FolderWatch(path.parent)
         self._last: Leader | None = None
         self._has_said = False
 
@@ -270,16 +179,18 @@ class Watch:
 
     async def __anext__(self) -> Leader | None:
         while True:
+            self._folder.open()
             leader = self.leader()
             if not self._has_said or leader != self._last:
                 self._has_said, self._last = True, leader
                 await trio.lowlevel.checkpoint()
                 return leader
-            await trio.sleep(self.look_every_s)
+            await self._folder.changes(WATCH_EVERY_S)
 
     async def aclose(self) -> None:
-        """Let go of the file last asked about."""
+        """Let go of what is watched."""
         self.files.close()
+        self._folder.close()
 
     def leader(self) -> Leader | None:
         """Who leads, as far as one look can tell."""

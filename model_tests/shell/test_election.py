@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from mesos_ref.election.file import FileElection, Files
+from mesos_ref.election.file import FileElection
+from mesos_ref.election.files import Files
 from mesos_ref.election.interface import Candidate, Elected, ElectionError, Leader, Lost
 from mesos_ref.election.open import open_election
 from mesos_ref.election.single import SingleElection
