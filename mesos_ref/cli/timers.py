@@ -47,6 +47,19 @@ MASTER = (
     Row("max_unreachable_agents", "times", 1, "unreachable agents that are remembered"),
 )
 
+#: Apache Mesos' flags, as far as an agent has them.
+AGENT = (
+    Row("registration_backoff_us", "s", 0, "the first wait before a master is dialled, at most"),
+    Row("registration_backoff_max_us", "s", 0, "it doubles up to this"),
+    Row("ping_timeout_us", "s", 0.001, "a master that is silent for so long is gone"),
+    Row("status_update_retry_us", "s", 0.001, "an update is sent again after this"),
+    Row("status_update_retry_max_us", "s", 0.001, "it doubles up to this"),
+    Row("executor_registration_timeout_us", "s", 0, "how long an executor may take to subscribe"),
+    Row("executor_reregistration_timeout_us", "s", 0, "and after a restart of the agent"),
+    Row("executor_shutdown_grace_us", "s", 0, "between SHUTDOWN and the end of an executor"),
+    Row("recovery_timeout_us", "s", 0, "how long an executor waits for a restarted agent"),
+)
+
 
 def add(parser: argparse.ArgumentParser, rows: Sequence[Row], defaults: object) -> None:
     """Add an option for each row; `defaults` is a config with nothing chosen."""

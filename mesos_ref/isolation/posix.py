@@ -101,7 +101,7 @@ class PosixIsolator:
                 self.nursery.start_soon(self._watch, spec.container_id, run.who)
                 recovered.append(Recovered(spec.container_id, run.who.pid))
             else:
-                await _end_leftovers(spec.container_id, run.where)
+                await end_leftovers(spec.container_id, run.where)
                 wait_status = run.where.read_exit()
                 recovered.append(Recovered(spec.container_id, None, wait_status))
         return recovered
@@ -111,7 +111,7 @@ class PosixIsolator:
         for where in all_runs(self.work_dir):
             container_id = where.meta.name
             if container_id not in self.runs and not where.is_over():
-                await _end_leftovers(container_id, where)
+                await end_leftovers(container_id, where)
                 ended.append(container_id)
         return ended
 
@@ -175,7 +175,7 @@ class PosixIsolator:
                 trio.lowlevel.notify_closing(pidfd)
                 os.close(pidfd)
         run = self.runs[container_id]
-        await _end_leftovers(container_id, run.where)
+        await end_leftovers(container_id, run.where)
         self._ended(container_id, run.where.read_exit())
 
     def _failed(self, container_id: str, why: str) -> None:
@@ -216,7 +216,7 @@ async def _end_tree(who: processes.Identity) -> None:
         os.close(pidfd)
 
 
-async def _end_leftovers(container_id: str, where: RunDir) -> None:
+async def end_leftovers(container_id: str, where: RunDir) -> None:
     """End every process of a run that has no parent to do it, and note its end."""
     who = where.read_pid()
     if who is not None:

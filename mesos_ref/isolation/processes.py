@@ -12,7 +12,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import msgspec
@@ -148,6 +148,18 @@ def members(container_id: str, session: int | None) -> list[int]:
         if seen is None or seen.state in "ZX" or pid == os.getpid():
             continue
         if (session is not None and seen.session == session) or mark in _environment(pid):
+            found.append(pid)
+    return found
+
+
+def members_of(container_ids: Set[str]) -> list[int]:
+    """The living processes that carry one of these container ids in their environment."""
+    prefix = f"{CONTAINER_VARIABLE}=".encode()
+    found = []
+    for pid in all_pids():
+        carried = [v for v in _environment(pid) if v.startswith(prefix)]
+        names = {v.removeprefix(prefix).decode(errors="replace") for v in carried}
+        if names & container_ids and runs(pid):
             found.append(pid)
     return found
 
