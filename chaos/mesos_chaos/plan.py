@@ -45,6 +45,9 @@ class Cluster(Strict):
     mem_mb: int = Field(default=4096, gt=0)
     lease_s: float = Field(default=1.0, ge=0.2, le=30)
     timers: dict[str, float] = Field(default_factory=dict)
+    #: Frameworks nobody here wrote, each making so many well-formed calls (in simulation).
+    foreign: int = Field(default=0, ge=0, le=8)
+    foreign_calls: int = Field(default=150, ge=1, le=10_000)
 
 
 class Workload(Strict):
@@ -57,6 +60,8 @@ class Workload(Strict):
     mem_mb: int = Field(default=32, gt=0)
     role: str = "*"
     parallel: int | None = Field(default=None, ge=1)
+    #: Now and then it kills a task, asks for what it knows, suppresses and revives (in simulation).
+    unruly: bool = False
 
 
 class FaultKind(StrEnum):

@@ -50,7 +50,12 @@ def _value(agent: Agent, key: ViewKey) -> Any:
 
 
 def _agent(agent: Agent) -> dict[str, Any]:
-    return {"epoch": agent.epoch, "link": agent.link, "registered": agent.registered}
+    return {
+        "id": agent.agent_id,
+        "epoch": agent.epoch,
+        "link": agent.link,
+        "registered": agent.registered,
+    }
 
 
 def _framework(framework: Framework) -> dict[str, Any]:

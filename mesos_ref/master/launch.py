@@ -130,7 +130,7 @@ def _reject(
     fault: str,
 ) -> None:
     """A bad task never exists here; its resources stay in the pool (TSK-9)."""
-    tell_status(m, framework, task.task_id, "TASK_ERROR", reason, fault, agent_id=agent.agent_id)
+    tell_status(m, framework, task.task_id, "TASK_ERROR", reason, fault, agent_id=task.agent_id)
 
 
 def _launch(

@@ -47,7 +47,8 @@ def test_start_agent_remembers_what_it_ran_rcv_1() -> None:
     restarted(bench)
     after = bench.core.view()
     assert bench.did_take() == ["start_agent"]
-    assert after.pop("agent") == {"epoch": 1, "link": None, "registered": False}
+    agent = after.pop("agent")
+    assert agent == {"id": agent["id"], "epoch": 1, "link": None, "registered": False}
     assert after.pop(f"executors/{FW}/e") == {
         "phase": "registering",
         "command": False,

@@ -46,7 +46,8 @@ def test_turn_to_a_newer_leader_drops_the_link_s19_agt_14() -> None:
     step = bench.hear(LeaderSeen(2, "http://m2"))
     assert step.did == (("turn_to", {"epoch": 2}),)
     assert bench.closed() == [old]
-    assert bench.view["agent"] == {"epoch": 2, "link": None, "registered": False}
+    agent = bench.view["agent"]
+    assert agent == {"id": agent["id"], "epoch": 2, "link": None, "registered": False}
     assert bench.kept["epoch"] == 2
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from mesos_chaos.sim.loop import SECOND_US, Loop, Timer
 from mesos_chaos.sim.masters import SimMaster
 from mesos_chaos.sim.network import End, Network
@@ -34,6 +36,7 @@ from mesos_ref.step import (
 
 START_US = 3_000
 SIGKILLED = 9
+STUTTERS = 0.03  #: the share of updates that an executor repeats
 
 
 class SimExecutor:
@@ -90,6 +93,7 @@ class SimExecutor:
             case executor_effects.SendCall(call=call):
                 if self._end is not None:
                     self._end.send(call)
+                    self._stutter(call)
             case executor_effects.RunCommand(task=task):
                 self._run(task)
             case executor_effects.SignalCommand(signal=signal):
@@ -101,6 +105,19 @@ class SimExecutor:
                 self.die(code << 8)
             case _:
                 raise TypeError(f"{self.name} does not know how to {type(effect).__name__}")
+
+    def _stutter(self, call: Any) -> None:
+        """Now and then say something twice, or say of a task that has ended that it failed."""
+        end, dice = self._end, self.agent.loop.random(f"executor {self.container}")
+        if end is None or call.update is None or dice.random() > STUTTERS:
+            return
+        end.send(call)
+        status = call.update.status
+        if status.state == "TASK_FINISHED":
+            uuid = SimIds(dice).uuid_bytes()
+            other = msgspec.structs.replace(status, state="TASK_FAILED", uuid=uuid)
+            update = msgspec.structs.replace(call.update, status=other)
+            end.send(msgspec.structs.replace(call, update=update))
 
     def _subscribe(self, connection: int, call: Any) -> None:
         agent = self.agent

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from mesos_spec.mesos import MESOS
 
 from mesos_chaos.plan import Plan
 from mesos_chaos.sim.agents import SimAgent
+from mesos_chaos.sim.foreign import SimForeign
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
@@ -27,6 +27,7 @@ from mesos_spec.tools.judge import Judge
 from mesos_spec.tools.merge import Placed
 from mesos_spec.tools.trace import Trace, parse_header, parse_record
 from mesos_spec.tools.verdict import Violation
+from mesos_spec.tools.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
 
@@ -35,7 +36,7 @@ class OnlineJudge:
     """Reads the lines of every process as they are written."""
 
     def __init__(self, keep_lines: bool = False) -> None:
-        self.judge = Judge(MESOS, Bounds())
+        self.judge = Judge(WHOLE, Bounds())
         self.violation: Violation | None = None
         self.seen: dict[str, int] = {}  #: how often each `role.action` was claimed
         self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
@@ -78,6 +79,7 @@ class SimCluster:
     masters: dict[str, SimMaster] = field(default_factory=dict)
     agents: dict[str, SimAgent] = field(default_factory=dict)
     schedulers: dict[str, SimScheduler] = field(default_factory=dict)
+    foreign: list[SimForeign] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
@@ -131,19 +133,26 @@ class SimCluster:
             self.schedulers[workload.name] = scheduler
             self.election.seen.append(self._detector(scheduler))
             scheduler.start()
+        want = self.plan.cluster
+        for i in range(1, want.foreign + 1):
+            one = SimForeign(self.loop, self.network, f"x{i}", self.election, want.foreign_calls)
+            self.foreign.append(one)
         self.election.start()
 
     def _detector(self, node: Any) -> Callable[[int, str], None]:
         """Tells `node` of leaders, each a little later than they were elected."""
 
         def seen(epoch: int, master: str) -> None:
-            late = self.loop.random(f"detector {node.name}").randint(1_000, 50_000)
+            dice = self.loop.random(f"detector {node.name}")
+            late = dice.randint(1_000, 50_000)
             self.loop.after(late, lambda: self._tell(node, epoch, master))
+            if dice.random() < 0.2:  # and once more, when it may be old news
+                self.loop.after(late + 1_500_000, lambda: self._tell(node, epoch, master))
 
         return seen
 
     def _tell(self, node: Any, epoch: int, master: str) -> None:
-        if node.alive and epoch == self.election.epoch:
+        if node.alive:
             node.leader(epoch, master)
 
     def tell_leader(self, node: Any) -> None:
@@ -160,7 +169,8 @@ class SimCluster:
     @property
     def finished(self) -> bool:
         """Whether all wanted work is done and every update of it acknowledged."""
-        return all(s.items.finished and not s.items.running for s in self.schedulers.values())
+        done = all(s.items.finished and not s.items.running for s in self.schedulers.values())
+        return done and all(f.left <= 0 for f in self.foreign)
 
     def pending(self) -> list[str]:
         """Why it is not finished: a sentence for each thing that is missing."""

@@ -44,6 +44,7 @@ from mesos_ref.wire.v1 import (
 )
 
 SEEN_US = 500
+UNRULY_US = 50_000
 ENDED = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")
 
 
@@ -119,6 +120,8 @@ class SimScheduler(Node):
         recovered = {**self.kept, "tasks": dict.fromkeys(self.items.running)}
         core = SchedulerCore(self._config, ids, recovered)
         self.begin(core, ids, tracing.config_of(self._config), self.name)
+        if self.items.workload.unruly:
+            self.loop.after(UNRULY_US, lambda life=self.life: self._misbehave(life))  # type: ignore[misc]
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -236,6 +239,31 @@ class SimScheduler(Node):
             offer_ids=(offer.id,), operations=(launch,), filters=Filters(refuse_seconds=0.0)
         )
         return wire.Call(type="ACCEPT", accept=accept)
+
+    def _misbehave(self, life: int) -> None:
+        """Make a call that nobody needs, as any framework may at any time (D13)."""
+        if self.life != life or not self.alive or self.items.finished:
+            return
+        dice = self.loop.random(f"unruly {self.name}")
+        tasks = sorted(self.items.running) or ["never-launched"]
+        task = dice.choice([*tasks, "never-launched"])
+        call = dice.choice(
+            [
+                wire.Call(type="KILL", kill=wire.Kill(task_id=task)),
+                wire.Call(type="KILL", kill=wire.Kill(task_id=task, agent_id="nobody")),
+                wire.Call(type="KILL", kill=wire.Kill(task_id="never-launched")),
+                wire.Call(type="RECONCILE", reconcile=wire.Reconcile()),
+                wire.Call(
+                    type="RECONCILE",
+                    reconcile=wire.Reconcile(tasks=(wire.ReconcileTask(task_id=task),)),
+                ),
+                wire.Call(type="SUPPRESS"),
+                wire.Call(type="DECLINE", decline=wire.Decline(offer_ids=("no-offer",))),
+            ]
+        )
+        self.hear(heard.Asked(call))
+        self._later(wire.Call(type="REVIVE"))
+        self.loop.after(dice.randint(1, 2 * UNRULY_US), lambda: self._misbehave(life))
 
     def _not_sent(self, call: wire.Call | None) -> None:
         """A call that was not made: its tasks' items are open again."""

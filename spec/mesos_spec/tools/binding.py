@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mesos_spec import messages as m
-from mesos_spec.ids import AgentId, ExecutorKey, FrameworkId, LineId, LinkId, OfferId, TaskId
+from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, OfferId, TaskId
 from mesos_spec.kernel import Action
 from mesos_spec.tools import wire
 from mesos_spec.tools.post import Post
@@ -195,6 +195,16 @@ def _message(x: Scene) -> Any:
     return x.calls.pop(0)
 
 
+def _registering(x: Scene) -> m.Register:
+    """What the agent says of itself in the Register it sent."""
+    for sent in x.record.sent:
+        if sent.msg is not None and sent.msg.get("kind") == "Register":
+            frame = wire.frame_up(sent.msg)
+            assert isinstance(frame, m.Register)
+            return frame
+    raise Unbound("no Register was sent")
+
+
 def _ask(x: Scene) -> Any:
     return wire.call(_sent_call(x, "SUBSCRIBE"), None, x.post.ids)
 
@@ -222,12 +232,13 @@ _BY_NAME: dict[str, Callable[[Scene], Any]] = {
     "minted": _minted,
     "message": _message,
     "ask": _ask,
+    "total": lambda x: _registering(x).total,
+    "usable": lambda x: _registering(x).usable,
 }
 
 #: Where a name means something else than usual.
 _SPECIAL: dict[tuple[str, str], Callable[[Scene], Any]] = {
     ("ack", "agent"): _acked_agent,
-    ("executor_updates", "executor"): lambda x: ExecutorKey(_framework(x), _executor_id(x)),
 }
 
 

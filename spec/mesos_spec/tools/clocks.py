@@ -74,7 +74,7 @@ class Clocks:
         return self._after(("heard", agent), wait)
 
     def _retry(self, bound: dict[str, Any]) -> int | None:
-        task = (bound["framework"], bound["task"])
+        task = tuple(bound["task"])
         base = self.setting("status_update_retry_us")
         if base is None:
             return None

@@ -50,6 +50,7 @@ class Node:
     clock: clocks.Clocks = field(default_factory=clocks.Clocks)
     batch: int = -1
     doubtful: list[Effects] = field(default_factory=list)
+    crash: Effects = field(default_factory=dict)
 
     @property
     def role(self) -> str:
@@ -74,8 +75,8 @@ class Judge:
     # ---- one record --------------------------------------------------------------------------
     def take(self, placed: Placed) -> Violation | None:
         """Judge one record.  After a violation the run cannot be followed any further."""
-        node = self._node(placed.trace)
         record = placed.record
+        node = self._node(placed.trace, record)
         try:
             if placed.orphan is not None:
                 raise Wrong(f"it heard {_orphan(placed)}, which no trace shows to have been sent")
@@ -90,14 +91,14 @@ class Judge:
         self._recent.append(_line(node, record))
         return None
 
-    def _node(self, trace: Trace) -> Node:
+    def _node(self, trace: Trace, record: Record) -> Node:
         node = self._nodes.get(id(trace))
         if node is None:
-            node = self._nodes[id(trace)] = self._born(trace)
+            node = self._nodes[id(trace)] = self._born(trace, record)
             self.verdict.processes += 1
         return node
 
-    def _born(self, trace: Trace) -> Node:
+    def _born(self, trace: Trace, first: Record) -> Node:
         """A process starts: whatever its node's last life left behind is over."""
         header = trace.header
         key = (header.role, header.node)
@@ -105,11 +106,11 @@ class Judge:
         node = Node(trace=trace, who=None)
         node.clock.config = header.config
         if header.role == "agent":
-            node.who = AgentId(header.node)
+            node.who = AgentId(str(((first.whole or {}).get("agent") or {}).get("id", header.node)))
             if last is not None:
                 node.doubtful = last.doubtful
             if self.s.agent[node.who].up:
-                self._environment("crash_agent", agent=node.who)
+                node.crash = self._environment("crash_agent", agent=node.who)
         elif header.role == "scheduler":
             node.who = SchedulerId(header.node)
             if last is not None:
@@ -150,7 +151,7 @@ class Judge:
 
     # ---- what was heard ----------------------------------------------------------------------
     def _hear(self, node: Node, record: Record) -> tuple[Cell, Any] | None:
-        """Check that what was heard is the oldest of what was sent.  Returns channel and message."""
+        """Check that what was heard is the oldest of what was sent: its channel, and itself."""
         heard = record.heard
         if heard is None or heard.id is None:
             return None
@@ -329,16 +330,16 @@ class Judge:
 
     def _recover(self, node: Node, record: Record, did: Effects) -> None:
         """The last records of the life before are in doubt: the recovered view decides (D4)."""
-        for lost in [[], *([e] for e in reversed(node.doubtful))]:
-            for effects in lost:
+        said = record.whole if record.whole is not None else _without_gone(record.view or {})
+        for lost in [None, *reversed(node.doubtful)]:
+            if lost is not None:
                 undo(self.s, did)
-                undo(self.s, effects)
-                self._environment("crash_agent", agent=node.who)
+                undo(self.s, node.crash)
+                undo(self.s, lost)
+                node.crash = self._environment("crash_agent", agent=node.who)
                 did.clear()
                 did.update(self._environment("start_agent", agent=node.who))
-            expected = view.whole(self.s, "agent", node.who)
-            said = record.whole if record.whole is not None else _without_gone(record.view or {})
-            if expected == said:
+            if view.whole(self.s, "agent", node.who) == said:
                 break
         node.shown = {}
         for cell, (_, new) in list(did.items()):

@@ -110,6 +110,7 @@ def _agent(key: Any, value: Any) -> Entries:
     if not value.up:
         return {}
     shown = {
+        "id": key,
         "epoch": value.epoch or None,
         "link": None if value.link is None else value.link.id,
         "registered": value.registered,

@@ -1,0 +1,207 @@
+"""A framework nobody here wrote: any well-formed call, at any time, with any id it ever saw.
+
+It speaks to the master directly, without our library, so its calls are the environment's (D13) and
+it writes no trace.  Ended ids stay in play: offers that were used or rescinded, tasks that have
+ended, streams that were replaced.  Now and then it subscribes again, while it is subscribed (a
+scheduler's fail-over), or leaves.  The master is held to its answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesos_chaos.sim.loop import Loop
+from mesos_chaos.sim.masters import Election
+from mesos_chaos.sim.network import End, Network
+from mesos_chaos.sim.node import SimIds
+from mesos_ref.resources import Resources
+from mesos_ref.wire import scheduler as wire
+from mesos_ref.wire.v1 import (
+    Capability,
+    CommandInfo,
+    Filters,
+    FrameworkInfo,
+    Launch,
+    Operation,
+    TaskInfo,
+)
+
+PAUSE_US = 30_000
+REMEMBERED = 12
+
+
+class SimForeign:
+    """One foreign framework: draws a call, sends it, remembers whatever comes back."""
+
+    def __init__(
+        self, loop: Loop, network: Network, name: str, election: Election, calls: int
+    ) -> None:
+        self.loop = loop
+        self.network = network
+        self.name = name
+        self.left = calls
+        self._election = election
+        self._dice = loop.random(f"foreign {name}")
+        self._framework_id: str | None = None
+        self._streams: list[str] = []
+        self._offers: list[tuple[str, str]] = []  #: offer, agent
+        self._tasks: list[tuple[str, str]] = []  #: task, agent
+        self._updates: list[tuple[str, str, bytes]] = []  #: task, agent, uuid
+        self._ends: list[End[Any]] = []
+        self._numbers = 0
+        loop.after(PAUSE_US, self._act)
+
+    # ---- acting --------------------------------------------------------------------------------
+    def _act(self) -> None:
+        if self.left <= 0:
+            self._leave()
+            return
+        self.left -= 1
+        leader = self._election.leader
+        if leader is not None and leader.leads:
+            if not self._streams or self._dice.random() < 0.05:
+                self._send(self._subscribe())
+            else:
+                self._send(self._draw())
+        self.loop.after(self._dice.randint(1, 2 * PAUSE_US), self._act)
+
+    def _leave(self) -> None:
+        if self._framework_id is not None and self._election.leader is not None:
+            self._send(self._call("TEARDOWN"))
+
+    def _send(self, call: wire.Call) -> None:
+        leader = self._election.leader
+        assert leader is not None
+        ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, leader.name)
+        near, far = ends
+        near.hear = lambda said: self._told(near, *said)
+        near.ended = lambda: None
+        leader.accept_scheduler(far)
+        self._numbers += 1
+        stream = None if call.type == "SUBSCRIBE" else self._a_stream()
+        near.send(("ext", self._numbers, stream, call))
+        if self._dice.random() < 0.1 and self._ends:
+            self._ends.pop(0).close()
+
+    def _a_stream(self) -> str | None:
+        if self._dice.random() < 0.9:
+            return self._streams[-1] if self._streams else None
+        return self._dice.choice([*self._streams, "no-stream"])
+
+    # ---- hearing -------------------------------------------------------------------------------
+    def _told(self, end: End[Any], kind: str, *rest: Any) -> None:
+        if kind == "answer":
+            _, status, text = rest
+            if status == 200:
+                self._streams.append(text)
+                self._ends.append(end)
+            return
+        event: wire.Event = rest[2]
+        if event.subscribed is not None:
+            self._framework_id = event.subscribed.framework_id
+        for offer in event.offers.offers if event.offers is not None else ():
+            self._offers.append((offer.id, offer.agent_id))
+        if event.update is not None:
+            status = event.update.status
+            if status.uuid is not None:
+                self._updates.append((status.task_id, status.agent_id or "", status.uuid))
+        for seen in (self._offers, self._tasks, self._updates, self._streams):
+            del seen[:-REMEMBERED]
+
+    # ---- drawing -------------------------------------------------------------------------------
+    def _subscribe(self) -> wire.Call:
+        info = FrameworkInfo(
+            user="ext",
+            name=self.name,
+            id=self._framework_id,
+            roles=("*", "batch"),
+            checkpoint=self._dice.random() < 0.7,
+            failover_timeout=self._dice.choice([0.0, 1.0, 100.0]),
+            capabilities=(
+                Capability(type="MULTI_ROLE"),
+                *([Capability(type="PARTITION_AWARE")] if self._dice.random() < 0.5 else []),
+            ),
+        )
+        suppressed = ("batch",) if self._dice.random() < 0.3 else ()
+        return wire.Call(
+            type="SUBSCRIBE",
+            framework_id=self._framework_id,
+            subscribe=wire.Subscribe(framework_info=info, suppressed_roles=suppressed),
+        )
+
+    def _call(self, kind: str, **body: Any) -> wire.Call:
+        return wire.Call(type=kind, framework_id=self._framework_id or "never-was", **body)
+
+    def _draw(self) -> wire.Call:
+        kinds = ["ACCEPT", "ACKNOWLEDGE", "KILL", "DECLINE", "REVIVE", "SUPPRESS", "RECONCILE"]
+        weights = [30, 40, 8, 8, 8, 2, 6]
+        kind = self._dice.choices(kinds, weights)[0]
+        make = getattr(self, f"_{kind.lower()}")
+        call: wire.Call = make()
+        return call
+
+    def _accept(self) -> wire.Call:
+        count = self._dice.choice([1, 1, 1, 2])
+        picked = [self._pick(self._offers, ("no-offer", "no-agent")) for _ in range(count)]
+        agent = picked[0][1]
+        tasks = tuple(self._task(agent) for _ in range(self._dice.choice([0, 1, 1, 2])))
+        operations = (Operation(type="LAUNCH", launch=Launch(task_infos=tasks)),) if tasks else ()
+        accept = wire.Accept(
+            offer_ids=tuple(offer for offer, _ in picked),
+            operations=operations,
+            filters=Filters(refuse_seconds=self._dice.choice([0.0, 0.5, -1.0])),
+        )
+        return self._call("ACCEPT", accept=accept)
+
+    def _task(self, agent: str) -> TaskInfo:
+        reuse = self._tasks and self._dice.random() < 0.1
+        name = self._pick(self._tasks, ("", ""))[0] if reuse else f"{self.name}.{self._numbers}"
+        cpus = self._dice.choice([0.1, 0.5, 100.0])
+        self._tasks.append((name, agent))
+        return TaskInfo(
+            name="x",
+            task_id=name or "t",
+            agent_id=agent if self._dice.random() < 0.95 else "another-agent",
+            resources=Resources.parse(f"cpus:{cpus};mem:16").to_wire(),
+            command=CommandInfo(value=f"sleep {self._dice.choice([0.01, 0.2, 1.0])}")
+            if self._dice.random() < 0.95
+            else None,
+        )
+
+    def _acknowledge(self) -> wire.Call:
+        task, agent, uuid = self._pick(self._updates, ("no-task", "no-agent", b"0" * 16))
+        if self._dice.random() < 0.1:
+            uuid = SimIds(self._dice).uuid_bytes()
+        ack = wire.Acknowledge(agent_id=agent, task_id=task, uuid=uuid)
+        return self._call("ACKNOWLEDGE", acknowledge=ack)
+
+    def _kill(self) -> wire.Call:
+        task, agent = self._pick(self._tasks, ("no-task", "no-agent"))
+        named = agent if self._dice.random() < 0.5 else None
+        return self._call("KILL", kill=wire.Kill(task_id=task, agent_id=named))
+
+    def _decline(self) -> wire.Call:
+        offer, _ = self._pick(self._offers, ("no-offer", ""))
+        refuse = Filters(refuse_seconds=self._dice.choice([0.0, 0.2, 2.0]))
+        return self._call("DECLINE", decline=wire.Decline(offer_ids=(offer,), filters=refuse))
+
+    def _revive(self) -> wire.Call:
+        roles = self._dice.choice([(), ("batch",), ("not-mine",)])
+        return self._call("REVIVE", revive=wire.Revive(roles=roles))
+
+    def _suppress(self) -> wire.Call:
+        roles = self._dice.choice([(), ("batch",), ("not-mine",)])
+        return self._call("SUPPRESS", suppress=wire.Suppress(roles=roles))
+
+    def _reconcile(self) -> wire.Call:
+        asked = tuple(
+            wire.ReconcileTask(task_id=task, agent_id=agent or None)
+            for task, agent in self._dice.sample(self._tasks, min(2, len(self._tasks)))
+        )
+        return self._call("RECONCILE", reconcile=wire.Reconcile(tasks=asked))
+
+    def _pick(self, among: list[Any], otherwise: Any) -> Any:
+        """Mostly the newest; sometimes any that was ever seen, or none that ever was."""
+        if not among or self._dice.random() < 0.05:
+            return otherwise
+        return among[-1] if self._dice.random() < 0.6 else self._dice.choice(among)
