@@ -69,6 +69,13 @@ def keep_framework(agent: Agent, framework: Framework) -> None:
         agent.keep(_framework_key(framework), to_builtins(framework.info))
 
 
+def keep_all_of(agent: Agent, framework: Framework) -> None:
+    """A framework is described for the first time; updates of it may wait already."""
+    if framework.checkpoint:
+        for key, value in _all_of(framework).items():
+            agent.keep(key, value)
+
+
 def forget_framework(agent: Agent, framework: Framework) -> None:
     if framework.checkpoint:
         agent.keep(_framework_key(framework), None)

@@ -27,7 +27,7 @@ def hear_run_task(agent: Agent, frame: link.RunTask) -> None:
     was_hosted = known is not None and known.hosted
     framework = agent.host(frame.framework, framework_id)
     if not was_hosted:
-        checkpoint.keep_framework(agent, framework)
+        checkpoint.keep_all_of(agent, framework)
     refusal = _refusal(framework, frame)
     if refusal is None:
         _run(agent, framework, frame)
