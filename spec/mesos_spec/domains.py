@@ -212,6 +212,19 @@ def executors_on(s: State, agent: AgentId, framework: FrameworkId) -> list[str]:
     return [key.executor for key in s.runners[agent] if key.framework == framework]
 
 
+def named_tasks(s: State) -> list[TaskId]:
+    """Every task there may be."""
+    asks = [ask for program in s.bounds.schedulers.values() for ask in program.tasks]
+    return list(dict.fromkeys(ask.task for ask in asks))
+
+
+def named_executors(s: State) -> list[tuple[AgentId, FrameworkId, str]]:
+    """Every executor there may be: of a framework's own, or a command task's."""
+    asks = [ask for program in s.bounds.schedulers.values() for ask in program.tasks]
+    named = dict.fromkeys((ask.task.framework, ask.executor or ask.task.id) for ask in asks)
+    return [(agent, *one) for agent in s.bounds.agents for one in named]
+
+
 def executor_stream(s: State) -> tuple[str]:
     """An executor's stream: which one does not matter to anybody."""
     return ("stream",)

@@ -12,7 +12,13 @@ lost only with its connection, and always the last ones on it.
 
 from __future__ import annotations
 
-from mesos_spec.domains import agents, executors_on, frameworks_on, lines, links, no_calls, streams
+from mesos_spec.domains import (
+    lines,
+    links,
+    named_executors,
+    no_calls,
+    streams,
+)
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, LinkId, SchedulerId, StreamId
 from mesos_spec.kernel import Fifo, action, require
 from mesos_spec.messages import AnyCall, Event, FrameDown
@@ -113,13 +119,13 @@ def lose_events(s: State, stream: StreamId) -> None:
 
 
 # ---- who is not modelled -------------------------------------------------------------------
-@action("to_executor", agent=agents, framework=frameworks_on, executor=executors_on)
-def executor_hears(s: State, agent: AgentId, framework: FrameworkId, executor: str) -> None:
+@action("to_executor", stream=named_executors)
+def executor_hears(s: State, stream: tuple[AgentId, FrameworkId, str]) -> None:
     """An executor hears what its agent told it; what it makes of that is its own business."""
-    told = s.to_executor[agent, framework, executor]
+    told = s.to_executor[stream]
     require(len(told) > 0, "something is in flight to the executor")
 
-    s.to_executor[agent, framework, executor] -= told.mail[0]
+    s.to_executor[stream] -= told.mail[0]
 
 
 @action("calls", line=lines, message=no_calls)
