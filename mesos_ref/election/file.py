@@ -33,6 +33,7 @@ _log = logging.getLogger("mesos_ref.election")
 
 
 def now_us() -> int:
+    """The loop's monotonic clock."""
     return int(trio.current_time() * 1e6)
 
 

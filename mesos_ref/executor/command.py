@@ -11,7 +11,6 @@ simply its descendants.
 from __future__ import annotations
 
 import os
-import random
 import selectors
 import signal
 import sys
@@ -47,6 +46,7 @@ class KernelIds:
 
 
 def now_us() -> int:
+    """The machine's monotonic clock."""
     return time.monotonic_ns() // 1000
 
 
@@ -67,7 +67,6 @@ class CommandExecutor:
                 epoch_offset_us=time.time_ns() // 1000 - now_us(),
             ),
             KernelIds(),
-            draw=lambda most: random.randrange(most + 1),
         )
         self.selector = selectors.DefaultSelector()
         self.stream: Stream | None = None
@@ -214,7 +213,6 @@ def execute(environment: Mapping[str, str]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
-    random.seed()  # a fork would otherwise draw what its siblings draw
     return CommandExecutor(settings, environment).run()
 
 
@@ -240,6 +238,7 @@ def preload() -> None:
 
 
 def main() -> int:
+    """As a program of its own, with nobody above to end what is left."""
     processes.become_subreaper()
     code = execute(os.environ)
     processes.sweep_descendants()

@@ -49,11 +49,14 @@ class ExecutorConfig(msgspec.Struct, frozen=True, kw_only=True):
 class ExecutorCore:
     """All of the command executor's state, and the only code that changes it.
 
-    `draw(n)` returns a random number from 0 to n.
+    `draw(n)` gives a random number from 0 to n; by default it is made of a uuid.
     """
 
-    def __init__(self, config: ExecutorConfig, ids: IdSource, draw: Callable[[int], int]) -> None:
+    def __init__(
+        self, config: ExecutorConfig, ids: IdSource, draw: Callable[[int], int] | None = None
+    ) -> None:
         self.config = config
+        self.watched = False  # whoever takes changes says so; here they are cheap anyway
         self.link = Link(
             LinkTimers(
                 checkpoint=config.checkpoint,
@@ -61,7 +64,7 @@ class ExecutorCore:
                 first_contact_us=config.shutdown_grace_us,
                 backoff_max_us=config.subscription_backoff_max_us,
             ),
-            draw,
+            draw or (lambda most: int.from_bytes(ids.uuid_bytes(), "big") % (most + 1)),
         )
         self.updates = Updates(ids)
         self.run: TaskRun | None = None

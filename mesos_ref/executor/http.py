@@ -178,6 +178,7 @@ class Calls:
         self.connection.send(self.waiting.popleft())
 
     def on_message_complete(self) -> None:
+        """An answer: 202, or the call has failed and those behind it are dropped."""
         assert self.connection is not None
         status = self.connection.parser.get_status_code()
         self.in_flight = False

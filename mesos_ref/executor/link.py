@@ -27,7 +27,7 @@ class LinkTimers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link:
-    """Where we stand with the agent."""
+    """Where we stand with the agent.  `draw(n)` is a random number from 0 to n."""
 
     def __init__(self, timers: LinkTimers, draw: Callable[[int], int]) -> None:
         self.timers = timers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -61,11 +62,9 @@ def parse_duration_us(text: str) -> int:
     """`1.5secs` is 1500000.  Raises ValueError naming what was wrong."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = text[len(number) :]
-    try:
+    with suppress(InvalidOperation, ValueError, OverflowError):
         if unit in _UNITS_US:
             return int(Decimal(number) * _UNITS_US[unit])
-    except (InvalidOperation, ValueError, OverflowError):
-        pass
     raise ValueError(f"{text!r} is no duration: a number and one of {', '.join(_UNITS_US)}")
 
 

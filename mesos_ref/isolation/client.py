@@ -13,6 +13,8 @@ import trio
 
 from mesos_ref.isolation.messages import FromTemplate, Launch, Ready, Refused, RunSpec
 
+HANG_UP_PATIENCE_S = 3.0
+
 _decoder: msgspec.json.Decoder[FromTemplate] = msgspec.json.Decoder(FromTemplate)
 
 
@@ -78,7 +80,11 @@ async def open_template(work_dir: Path) -> AsyncIterator[TemplateClient]:
         finally:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(control)
-                await process.wait()
+                with trio.move_on_after(HANG_UP_PATIENCE_S) as patience:
+                    await process.wait()
+                if patience.cancelled_caught:  # it was stopped, say
+                    process.kill()
+                    await process.wait()
 
 
 async def _wait_until_ready(client: TemplateClient) -> None:

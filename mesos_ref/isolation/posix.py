@@ -18,7 +18,7 @@ from pathlib import Path
 import trio
 
 from mesos_ref.isolation import processes
-from mesos_ref.isolation.client import TemplateClient, TemplateGone, open_template
+from mesos_ref.isolation.client import TemplateClient, TemplateError, TemplateGone, open_template
 from mesos_ref.isolation.interface import Exit, LaunchError, OnExit, Recovered
 from mesos_ref.isolation.messages import Exited, Launched, LaunchFailed, Ready, Refused, RunSpec
 from mesos_ref.isolation.rundir import RunDir, all_runs
@@ -53,6 +53,7 @@ class PosixIsolator:
     # Asked by the agent -----------------------------------------------------------------------
 
     async def prepare(self, run: RunSpec) -> Path:
+        """In a thread: it is a dozen file operations."""
         try:
             where = RunDir.of(self.work_dir, run)
             await trio.to_thread.run_sync(where.create, run)
@@ -61,6 +62,7 @@ class PosixIsolator:
         return where.sandbox
 
     async def launch(self, run: RunSpec) -> int:
+        """Ask the template, and wait for its word or, if it dies first, its successor's finding."""
         if run.container_id in self.runs:
             raise LaunchError(f"container {run.container_id} is there already")
         mine = self.runs[run.container_id] = Run(RunDir.of(self.work_dir, run))
@@ -91,6 +93,7 @@ class PosixIsolator:
             await run.gone.wait()
 
     async def recover(self, runs: Sequence[RunSpec]) -> list[Recovered]:
+        """Watch those whose first process lives; end and note what is left of the others."""
         recovered = []
         for spec in runs:
             run = Run(RunDir.of(self.work_dir, spec))
@@ -240,8 +243,15 @@ async def open_posix_isolator(work_dir: Path, on_exit: OnExit) -> AsyncIterator[
     `on_exit` is called once for each run that ends, in the isolator's own task: it must not block.
     Raises TemplateError, when another agent has the work directory for instance.
     """
+    refused: TemplateError | None = None
     async with trio.open_nursery() as nursery:
         isolator = PosixIsolator(Path.cwd() / work_dir, on_exit, nursery)
-        await nursery.start(isolator.serve)
-        yield isolator
+        try:
+            await nursery.start(isolator.serve)
+        except TemplateError as error:
+            refused = error  # raised below, on its own: not as one of a group
+        else:
+            yield isolator
         nursery.cancel_scope.cancel()
+    if refused is not None:
+        raise refused

@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -117,12 +118,10 @@ def become_subreaper() -> None:
 def children(pid: int) -> list[int]:
     """The children of every thread of `pid`, zombies included; empty when it is gone."""
     found: list[int] = []
-    try:
+    with suppress(FileNotFoundError, ProcessLookupError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
                 found += map(int, file.read().split())
-    except (FileNotFoundError, ProcessLookupError):
-        pass
     return found
 
 
@@ -152,14 +151,17 @@ def members(container_id: str, session: int | None) -> list[int]:
     return found
 
 
-def members_of(container_ids: Set[str]) -> list[int]:
-    """The living processes that carry one of these container ids in their environment."""
+def members_of(container_ids: Set[str], sessions: Set[int]) -> list[int]:
+    """The living processes of any of these runs: `members`, for many at the price of one."""
     prefix = f"{CONTAINER_VARIABLE}=".encode()
     found = []
     for pid in all_pids():
+        seen = stat(pid)
+        if seen is None or seen.state in "ZX" or pid == os.getpid():
+            continue
         carried = [v for v in _environment(pid) if v.startswith(prefix)]
         names = {v.removeprefix(prefix).decode(errors="replace") for v in carried}
-        if names & container_ids and runs(pid):
+        if seen.session in sessions or names & container_ids:
             found.append(pid)
     return found
 

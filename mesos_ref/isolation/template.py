@@ -223,6 +223,7 @@ def _depose(work_dir: Path, content: bytes, agent: processes.Identity) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Claim the work directory, say so, and serve."""
     parser = argparse.ArgumentParser(prog="mesos_ref.isolation.template", description=__doc__)
     parser.add_argument("--control-fd", type=int, required=True, help="our end of a socketpair")
     parser.add_argument("--work-dir", type=Path, required=True, help="the agent's work directory")

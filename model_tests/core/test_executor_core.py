@@ -1,155 +1,25 @@
-"""The command executor's core: each rule of its own, and no rule broken whatever the order."""
+"""The command executor's core: each rule of its own."""
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mesos_ref.executor import effects as do
 from mesos_ref.executor import events as hear
-from mesos_ref.executor.core import (
-    TERMINAL_PATIENCE_US,
-    ExecutorConfig,
-    ExecutorCore,
-    violations,
+from mesos_ref.executor.core import TERMINAL_PATIENCE_US
+from model_tests.core.executor_bench import (
+    Bench,
+    S,
+    acknowledged,
+    event,
+    kill,
+    launch,
+    policy,
+    signals,
+    subscribed,
 )
-from mesos_ref.step import Effect, Step
-from mesos_ref.wire import executor as wire
-from mesos_ref.wire import json
-from mesos_ref.wire.v1 import TERMINAL_STATES, TaskStatus
-
-S = 1_000_000
-
-
-class CountedIds:
-    """Ids that say which they are."""
-
-    def __init__(self) -> None:
-        self.numbers = count(1)
-
-    def uuid(self) -> str:
-        return f"id-{next(self.numbers)}"
-
-    def uuid_bytes(self) -> bytes:
-        return next(self.numbers).to_bytes(16, "big")
-
-
-def event(**data: Any) -> wire.Event:
-    return wire.decode_event(json.dump(data))
-
-
-def subscribed(*capabilities: str) -> wire.Event:
-    framework = {
-        "user": "u",
-        "name": "n",
-        "id": {"value": "f"},
-        "capabilities": [{"type": name} for name in capabilities],
-    }
-    told = {
-        "executor_info": {"executor_id": {"value": "e"}},
-        "framework_info": framework,
-        "agent_info": {"hostname": "h"},
-    }
-    return event(type="SUBSCRIBED", subscribed=told)
-
-
-def launch(task_id: str = "t", **more: Any) -> wire.Event:
-    task = {"name": "n", "task_id": {"value": task_id}, "agent_id": {"value": "a"}}
-    command = {} if "command" in more else {"command": {"value": "true"}}
-    return event(type="LAUNCH", launch={"task": {**task, **command, **more}})
-
-
-def kill(task_id: str = "t", grace_s: float | None = None) -> wire.Event:
-    grace = {} if grace_s is None else {"kill_policy": policy(grace_s)}
-    return event(type="KILL", kill={"task_id": {"value": task_id}, **grace})
-
-
-def policy(grace_s: float) -> dict[str, Any]:
-    return {"grace_period": {"nanoseconds": int(grace_s * 1e9)}}
-
-
-class Bench:
-    """A core, a clock, and all that the core wanted."""
-
-    def __init__(self, draw: int = 0, **config: Any) -> None:
-        self.config = ExecutorConfig(framework_id="f", executor_id="e", **config)
-        self.draw = draw
-        self.core = self.new_core()
-        self.now_us = 0
-        self.effects: list[Effect] = []
-        self.log: list[tuple[hear.Event, int, Step]] = []
-
-    def new_core(self) -> ExecutorCore:
-        return ExecutorCore(self.config, CountedIds(), lambda most: min(self.draw, most))
-
-    def hear(self, event: hear.Event) -> tuple[Effect, ...]:
-        step = self.core.handle(event, self.now_us)
-        assert violations(self.core) == []
-        if not step.did:
-            assert not step.effects, "an empty did sends nothing"
-        if isinstance(event, hear.Tick):
-            at = self.core.next_deadline
-            assert at is None or at > self.now_us, "a deadline that has passed comes again"
-        self.log.append((event, self.now_us, step))
-        self.effects += step.effects
-        return step.effects
-
-    def told(self, event: wire.Event) -> tuple[Effect, ...]:
-        return self.hear(hear.EventHeard(self.core.link.connection, 0, event))
-
-    def up(self, *capabilities: str) -> Bench:
-        """Started and subscribed."""
-        self.hear(hear.Started())
-        self.hear(hear.StreamOpened(self.core.link.connection))
-        self.told(subscribed(*capabilities))
-        return self
-
-    def running(self, *capabilities: str, **task: Any) -> Bench:
-        """A task's command runs."""
-        self.up(*capabilities).told(launch(**task))
-        self.hear(hear.CommandStarted(4711))
-        return self
-
-    def tick(self, after_us: int) -> tuple[Effect, ...]:
-        """Move the clock; tick as a shell would, at the deadlines on the way."""
-        until_us = self.now_us + after_us
-        wanted: tuple[Effect, ...] = ()
-        while (at := self.core.next_deadline) is not None and at <= until_us:
-            self.now_us = max(at, self.now_us)
-            wanted += self.hear(hear.Tick())
-        self.now_us = until_us
-        return wanted
-
-    def sent(self) -> list[TaskStatus]:
-        calls = [e.call.update for e in self.effects if isinstance(e, do.SendCall)]
-        return [update.status for update in calls if update is not None]
-
-    def states(self) -> list[str]:
-        return [status.state for status in self.sent()]
-
-    def acknowledge_all(self) -> tuple[Effect, ...]:
-        wanted: tuple[Effect, ...] = ()
-        for update in self.core.updates.updates():
-            wanted += self.told(acknowledged(update.status))
-        return wanted
-
-    def has_exited(self) -> bool:
-        return any(isinstance(effect, do.Exit) for effect in self.effects)
-
-
-def acknowledged(status: TaskStatus) -> wire.Event:
-    assert status.uuid is not None
-    told = wire.Acknowledged(task_id=status.task_id, uuid=status.uuid)
-    return wire.Event(type="ACKNOWLEDGED", acknowledged=told)
-
-
-def signals(effects: tuple[Effect, ...]) -> list[str]:
-    return [effect.signal for effect in effects if isinstance(effect, do.SignalCommand)]
-
 
 # The task --------------------------------------------------------------------------------------
 
@@ -369,13 +239,18 @@ def test_an_unacknowledged_task_is_handed_back_whole() -> None:
 
 
 def test_retries_are_spread_and_end() -> None:
-    bench = Bench(draw=1_500_000, checkpoint=True, recovery_timeout_us=10 * S).running()
-    bench.hear(hear.StreamEnded(1))
-    assert bench.core.next_deadline == 1_500_001
-    for connection in (2, 3, 4, 5, 6, 7):
-        bench.tick(1_500_001)
-        assert last_subscription(bench).connection == connection
+    bench = Bench(jump=1_500_000, checkpoint=True, recovery_timeout_us=10 * S).running()
+    pauses = []
+    for connection in range(1, 7):
         bench.hear(hear.StreamEnded(connection))
+        at_us = bench.core.next_deadline
+        assert at_us is not None
+        pauses.append(at_us - bench.now_us)
+        bench.tick(pauses[-1])
+        assert last_subscription(bench).connection == connection + 1
+    assert len(set(pauses)) == len(pauses)
+    assert all(1_500_000 < pause <= 2 * S for pause in pauses)
+    bench.hear(hear.StreamEnded(7))
     assert signals(bench.tick(2 * S)) == ["SIGTERM"], "patience ends ten seconds after the loss"
     bench.hear(hear.CommandEnded(signal="Terminated"))
     assert bench.has_exited()
@@ -444,91 +319,3 @@ def test_changes_add_up_to_the_view() -> None:
     bench.acknowledge_all()
     follow()
     assert bench.core.take_changes() == {}
-
-
-# Whatever the order ----------------------------------------------------------------------------
-
-CONNECTIONS = st.integers(0, 3)
-TOLD = st.one_of(
-    st.sampled_from(
-        [
-            subscribed(),
-            subscribed("TASK_KILLING_STATE"),
-            launch(),
-            launch("u"),
-            launch("t", max_completion_time={"nanoseconds": 10**9}),
-            launch("t", kill_policy=policy(-1)),
-            kill(),
-            kill("u"),
-            kill(grace_s=0),
-            kill(grace_s=-5),
-            kill(grace_s=9e9),
-            event(type="SHUTDOWN"),
-            event(type="ERROR"),
-            event(type="MESSAGE", message={"data": ""}),
-            event(type="NO_SUCH_TYPE"),
-            event(type="KILL"),
-        ]
-    ),
-    st.builds(
-        lambda task, n: acknowledged(TaskStatus(task_id=task, state="TASK_RUNNING", uuid=n)),
-        st.sampled_from(["t", "u"]),
-        st.integers(1, 8).map(lambda n: n.to_bytes(16, "big")),
-    ),
-)
-EVENTS: st.SearchStrategy[hear.Event] = st.one_of(
-    st.builds(hear.StreamOpened, CONNECTIONS),
-    st.builds(hear.EventHeard, CONNECTIONS, st.just(0), TOLD),
-    st.builds(hear.SubscribeFailed, CONNECTIONS, st.sampled_from([400, 403, 500, 503])),
-    st.builds(hear.StreamEnded, CONNECTIONS),
-    st.builds(hear.CallFailed, CONNECTIONS, st.sampled_from([None, 400, 503])),
-    st.just(hear.CommandStarted(1)),
-    st.just(hear.CommandNotStarted("no")),
-    st.builds(hear.CommandEnded, st.sampled_from([0, 1])),
-    st.just(hear.CommandEnded(signal="Killed")),
-    st.just(hear.Terminated()),
-    st.just(hear.Tick()),
-)
-#: Mostly towards the connection that is open, or nothing much would happen.
-LIVELY = st.one_of(EVENTS, TOLD, TOLD, st.integers(0, 5 * S))
-
-
-@given(
-    checkpoint=st.booleans(),
-    script=st.lists(LIVELY, max_size=40),
-    grace_us=st.integers(0, 10 * S),
-)
-def test_no_order_of_events_breaks_a_rule(
-    checkpoint: bool, script: list[hear.Event | wire.Event | int], grace_us: int
-) -> None:
-    bench = Bench(checkpoint=checkpoint, shutdown_grace_us=grace_us)
-    bench.hear(hear.Started())
-    for each in script:
-        match each:
-            case int():
-                bench.tick(each)
-            case wire.Event():
-                bench.told(each)
-            case _:
-                bench.hear(each)
-    _check_what_was_sent(bench)
-    again = bench.new_core()
-    assert [again.handle(heard, at_us) for heard, at_us, _ in bench.log] == [
-        step for _, _, step in bench.log
-    ]
-
-
-def _check_what_was_sent(bench: Bench) -> None:
-    """One beginning, at most one end, nothing after it; exit is the last word."""
-    for task_id in ("t", "u"):
-        states = [status.state for status in bench.sent() if status.task_id == task_id]
-        ends = [state for state in states if state in TERMINAL_STATES]
-        if "TASK_KILLING" in states:
-            assert "TASK_RUNNING" not in states[states.index("TASK_KILLING") :]
-        if "TASK_STARTING" in states:
-            assert len(ends) <= 1
-            assert not ends or states[-1] == ends[0]
-    exits = [n for n, effect in enumerate(bench.effects) if isinstance(effect, do.Exit)]
-    assert exits in ([], [len(bench.effects) - 1])
-    runs = [effect for effect in bench.effects if isinstance(effect, do.RunCommand)]
-    assert len(runs) <= 1

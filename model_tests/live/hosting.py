@@ -43,7 +43,10 @@ class Host:
     def __init__(self, work_dir: Path, port: int = 0) -> None:
         self.work_dir = work_dir
         self.facts = AgentFacts(
-            ip="127.0.0.1", port=port, recovery_timeout_us=20_000_000, subscription_backoff_max_us=1
+            ip="127.0.0.1",
+            port=port,
+            recovery_timeout_us=20_000_000,
+            subscription_backoff_max_us=20_000,
         )
         self.exits: dict[str, Exit] = {}
         self.isolator: PosixIsolator
@@ -129,4 +132,10 @@ lives = processes.runs
 async def until_gone(*pids: int) -> None:
     """Wait for processes nobody here is the parent of."""
     while any(map(lives, pids)):  # noqa: ASYNC110
+        await trio.sleep(0.005)
+
+
+async def until_reaped(pid: int) -> None:
+    """Wait until the parent knows that its child has ended."""
+    while processes.stat(pid) is not None:  # noqa: ASYNC110
         await trio.sleep(0.005)

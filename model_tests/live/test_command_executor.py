@@ -15,7 +15,7 @@ import trio
 
 from mesos_ref.wire.executor import Call
 from model_tests.live.fake_agent import FakeAgent, fake_agent, kill, launch
-from model_tests.live.hosting import Host, hosted, live, lives, until_gone
+from model_tests.live.hosting import Host, hosted, live, lives, until_reaped
 
 pytestmark = [pytest.mark.live, pytest.mark.needs("linux")]
 
@@ -245,7 +245,7 @@ async def test_with_checkpointing_the_executor_comes_back(tmp_path: Path) -> Non
         await agent.until(lambda: "TASK_RUNNING" in agent.states("t"))
         agent.stop()
         (host.dir("t").sandbox / "go").touch()
-        await until_gone(int(await host.written("t")))
+        await until_reaped(int(await host.written("t")))
         assert lives(executor)
         before = len(agent.calls)
         agent.acknowledges = True

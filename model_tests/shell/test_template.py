@@ -49,8 +49,8 @@ async def test_a_run_has_its_sandbox_and_nothing_of_ours(tmp_path: Path) -> None
         await host.shell("e", script)
         await host.exit_of("e")
         where = host.dir("e")
-        below = "slaves/a1/frameworks/f1/executors/e/runs/c-e"
-        assert where.sandbox == tmp_path / below
+        below = where.sandbox.relative_to(tmp_path).parts[1:]
+        assert Path(*below) == Path("a1/frameworks/f1/executors/e/runs/c-e")
         lines = (where.sandbox / "stdout").read_text().splitlines()
         assert lines[0] == str(where.sandbox)
         assert lines[1].startswith("0 1 2 ")
@@ -267,11 +267,10 @@ async def test_a_starting_agent_ends_what_it_does_not_take_up(tmp_path: Path) ->
 
 @live
 async def test_a_work_directory_has_one_agent(tmp_path: Path) -> None:
-    with an_agent(tmp_path):
-        with pytest.raises(ExceptionGroup) as refused:
-            async with open_posix_isolator(tmp_path, lambda _end: None):
-                pytest.fail("two agents in one work directory")
-        assert refused.group_contains(TemplateError, match="is in use by the agent with pid")
+    refused = pytest.raises(TemplateError, match="is in use by the agent with pid")
+    with an_agent(tmp_path), refused:
+        async with open_posix_isolator(tmp_path, lambda _end: None):
+            pytest.fail("two agents in one work directory")
 
 
 @live
