@@ -25,8 +25,8 @@ class Allocator(Protocol):
         """An agent with this much is registered no more."""
         ...
 
-    def claim(self, framework: str, role: str) -> None:
-        """The framework wants offers in this role."""
+    def claim(self, framework: str, role: str) -> bool:
+        """The framework wants offers in this role. Whether that is new."""
         ...
 
     def unclaim(self, framework: str, role: str) -> None:

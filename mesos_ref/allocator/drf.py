@@ -51,11 +51,11 @@ class Drf:
         _remove(self._total, resources)
         self._weight = {}
 
-    def claim(self, framework: str, role: str) -> None:
-        """The framework wants offers in this role."""
+    def claim(self, framework: str, role: str) -> bool:
+        """The framework wants offers in this role. Whether that is new."""
         claimant = (framework, role)
         if claimant in self._share:
-            return
+            return False
         if role not in self._claims:
             self._claims[role] = []
             self._role_share[role] = 0
@@ -63,6 +63,7 @@ class Drf:
         self._share[claimant] = 0
         insort(self._claims[role], (0, framework))
         self._stale[claimant] = None
+        return True
 
     def unclaim(self, framework: str, role: str) -> None:
         """It wants none any more; what is charged to it stays charged."""

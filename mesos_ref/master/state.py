@@ -431,7 +431,7 @@ class State:
         """Tell the allocator in which roles the framework wants offers now."""
         for role in framework.roles:
             if framework.stream is not None and role not in framework.suppressed:
-                self.allocator.claim(framework.framework_id, role)
-                self.reconsider_unwanted()
+                if self.allocator.claim(framework.framework_id, role):
+                    self.reconsider_unwanted()
             else:
                 self.allocator.unclaim(framework.framework_id, role)

@@ -155,6 +155,16 @@ def test_admit_kills_a_double() -> None:
     assert rig.core.view()["tasks/f1/t1"]["agent"] == "a1"
 
 
+def test_admit_kills_a_double_of_an_unreachable_task() -> None:
+    """S7, MESOS-6805: the one that is away may still run."""
+    rig = Rig()
+    rig.end_link(rig.register("a1", tasks=(report("t1"),)))
+    rig.run_for(600)
+    link = rig.register("a2", tasks=(report("t1"),))
+    assert rig.frames[link][1:] == [Kill(epoch=EPOCH, framework_id="f1", task_id="t1")]
+    assert rig.core.view()["unreachable/f1/t1"]["agent"] == "a1"
+
+
 def test_admit_again_closes_the_older_link() -> None:
     """AGT-5, S19: what the old link still brings is not heard; offers stand."""
     rig = Rig()
