@@ -20,6 +20,9 @@ from typing import Any, Final
 
 #: Most bytes of one read, as in Mesos (16 pages); readers ask again.
 MAX_READ_BYTES: Final = 64 * 1024
+#: How deep things lie: <agent>/frameworks/<framework>/executors/<executor>/runs/<container>.
+_FRAMEWORKS: Final = 2
+_SANDBOX: Final = 6
 #: Most bytes of one download; what is longer can be read piece by piece.
 MAX_DOWNLOAD_BYTES: Final = 256 * 1024 * 1024
 
@@ -61,8 +64,11 @@ class Files:
             return b"".join(pieces)
 
     def browse(self, path: str) -> list[dict[str, Any]]:
-        """A folder's entries, by name, links not followed. Raises `FileError`."""
-        with self._opened(path) as (descriptor, info):
+        """A folder's entries, by name, links not followed. Raises `FileError`.
+
+        Above the sandboxes that is whose there are: those folders hold nothing else.
+        """
+        with self._opened(path, least=_FRAMEWORKS) as (descriptor, info):
             if not stat.S_ISDIR(info.st_mode):
                 raise FileError(400, f"{path!r} is no folder")
             shown = []
@@ -75,26 +81,28 @@ class Files:
             return shown
 
     @contextmanager
-    def _opened(self, path: str) -> Iterator[tuple[int, os.stat_result]]:
-        """A descriptor of what lies at `path`, if that is a sandbox or below one."""
+    def _opened(
+        self, path: str, least: int = _SANDBOX
+    ) -> Iterator[tuple[int, os.stat_result]]:
+        """A descriptor of what lies at `path`, if that is at least so deep below our root."""
         if not path:
             raise FileError(400, "Expecting 'path=value' in query.")
         try:
             target = os.path.realpath(self._meant(path))
-            self._check(target, path)
+            self._check(target, path, least)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(target, flags)
         except (OSError, ValueError) as error:
             raise FileError(404, f"{path!r} is not there") from error
         try:
             # What was swapped for a link meanwhile is found out here.
-            self._check(_where(descriptor, target), path)
+            self._check(_where(descriptor, target), path, least)
             yield descriptor, os.fstat(descriptor)
         finally:
             os.close(descriptor)
 
     def _meant(self, path: str) -> str:
-        if not path.startswith("/frameworks/"):
+        if not f"{path}/".startswith("/frameworks/"):
             return path
         for agent in sorted(os.listdir(self._root)):
             found = self._root / agent / path.lstrip("/")
@@ -102,11 +110,10 @@ class Files:
                 return str(found)
         raise FileNotFoundError(path)
 
-    def _check(self, target: str, path: str) -> None:
+    def _check(self, target: str, path: str, least: int) -> None:
         root = os.path.realpath(self._root)
         below = Path(target).relative_to(root).parts if target.startswith(root + "/") else ()
-        # <agent>/frameworks/<framework>/executors/<executor>/runs/<container>
-        if len(below) < 6:
+        if len(below) < least:
             raise FileError(404, f"{path!r} is in no sandbox of this agent")
 
 

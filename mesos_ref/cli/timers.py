@@ -61,9 +61,14 @@ AGENT = (
 )
 
 
-def add(parser: argparse.ArgumentParser, rows: Sequence[Row], defaults: object) -> None:
+def add(
+    parser: argparse.ArgumentParser,
+    rows: Sequence[Row],
+    defaults: object,
+    title: str = "timers and limits",
+) -> None:
     """Add an option for each row; `defaults` is a config with nothing chosen."""
-    group = parser.add_argument_group("timers and limits")
+    group = parser.add_argument_group(title)
     for row in rows:
         usual = getattr(defaults, row.field)
         shown = "none" if usual is None else f"{usual / UNITS[row.unit]:g}"
@@ -80,6 +85,19 @@ def add(parser: argparse.ArgumentParser, rows: Sequence[Row], defaults: object) 
 def chosen(args: argparse.Namespace, rows: Sequence[Row]) -> dict[str, Any]:
     """The config's fields as they were chosen, in its own units."""
     return {row.field: getattr(args, row.field) for row in rows}
+
+
+def words(args: argparse.Namespace, rows: Sequence[Row], defaults: object) -> dict[str, str]:
+    """What was chosen otherwise than `defaults`, to be said on another command line: name without
+    dashes, and value.
+    """
+    said = {}
+    for row in rows:
+        value = getattr(args, row.field)
+        if value != getattr(defaults, row.field):
+            text = "none" if value is None else f"{value / UNITS[row.unit]:.15g}"
+            said[row.option.removeprefix("--")] = text
+    return said
 
 
 def _reader(row: Row, may_be_none: bool) -> Any:

@@ -10,8 +10,11 @@ import msgspec
 from mesos_ref.executor.settings import format_duration
 from mesos_ref.isolation.processes import CONTAINER_VARIABLE
 
+#: Which cluster a process belongs to, so that whoever takes the cluster down finds all of it.
+CLUSTER_VARIABLE = "MESOS_REF_CLUSTER"
+
 #: Of the agent's own environment only this is handed on; frameworks can add what they need.
-INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", CLUSTER_VARIABLE)
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):

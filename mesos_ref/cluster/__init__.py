@@ -1,0 +1,1 @@
+"""A whole cluster on one machine: its processes started, watched, hurt on request, and ended."""
