@@ -135,6 +135,14 @@ class World(Bench):
             self.dead.append(container)
             self.executors.pop(container, None)
 
+    def check(self) -> None:
+        """As after any event; and no update waits twice (UPD-3)."""
+        super().check()
+        for framework in self.core.state.frameworks.values():
+            for queue in framework.queues.values():
+                uuids = [update.status.uuid for update in queue.updates]
+                assert len(set(uuids)) == len(uuids), "an update is queued twice"
+
     def restart(self) -> None:
         """A new process. It learns who is alive, and whose end it missed."""
         self.dead.clear()

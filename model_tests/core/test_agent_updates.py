@@ -304,6 +304,17 @@ def test_without_a_master_updates_wait_upd_17() -> None:
     assert told(bench) == [("t", "TASK_RUNNING")]
 
 
+def test_an_update_on_a_link_that_is_not_registered_yet_waits_too() -> None:
+    bench = running("t")
+    bench.break_link()
+    bench.connect()
+    bench.sent()
+    bench.update("t", "t", "TASK_RUNNING", 1)
+    assert told(bench) == []
+    bench.registered()
+    assert told(bench) == [("t", "TASK_RUNNING")]
+
+
 def test_retries_start_afresh_with_a_new_registration_upd_17() -> None:
     bench = running("t")
     bench.update("t", "t", "TASK_RUNNING", 1)
