@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from mesos_spec.domains import agents, epochs, frameworks, named_tasks, schedulers
-from mesos_spec.ids import AgentId, Epoch, FrameworkId, Role, SchedulerId, TaskId
+from mesos_spec.ids import AgentId, Epoch, ExecutorKey, FrameworkId, Role, SchedulerId, TaskId
 from mesos_spec.kernel import Always, EachStep, Fifo, Table, always, each_step
 from mesos_spec.masters import in_use
 from mesos_spec.messages import Ack, FrameDown, Rescind, RunTask, ShutdownFramework, Status, Update
@@ -207,17 +207,13 @@ def a_task_that_ended_says_so(s: State, agent: AgentId) -> bool:
 @always(cites=("LCH-2", "EXE-2", "EXE-5"), agent=agents)
 def a_task_has_an_executor(s: State, agent: AgentId) -> bool:
     """A task that has not ended is waited for, or had, by an executor that is there (EXE-5)."""
+    runners = s.runners[agent]
     for task, run in s.runs[agent].items():
-        mine = [r for k, r in s.runners[agent].items() if is_of(task, run.executor, k)]
-        waits = any(task in runner.queue for runner in mine)
-        if waits != (run.phase == Phase.QUEUED) or (run.phase != Phase.ENDED and not mine):
+        mine = runners.get(ExecutorKey(task.framework, run.executor), None)
+        waits = mine is not None and task in mine.queue
+        if waits != (run.phase == Phase.QUEUED) or (run.phase != Phase.ENDED and mine is None):
             return False
     return True
-
-
-def is_of(task: TaskId, executor: str, key: tuple[FrameworkId, str]) -> bool:
-    """Whether an executor is a task's."""
-    return key == (task.framework, executor)
 
 
 @each_step("up", cites=("S9", "UPD-2"), agent=agents)

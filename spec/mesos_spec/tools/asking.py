@@ -1,14 +1,15 @@
 """Which properties to ask after a step: those about what the step touched.
 
-A property is bound to an agent, a framework or the whole.  After a step only those bindings are
-asked again whose names are in the keys the step wrote; a property of a whole master is asked when
-a node shows its whole view.  The choice of whom to offer, a rule of the whole cluster, is asked on
-every offer.
+A property is bound to an agent, a framework or the whole.  After a step those of the agents and
+schedulers are asked again whose cells it wrote, if they may read what was written; a property of a
+framework or of a whole master, which reads every agent, is asked when a node shows its whole view.
+The choice of whom to offer, a rule of the whole cluster, is asked on every offer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType, FunctionType
 from typing import Any
 
 from mesos_spec import allocation
@@ -37,22 +38,31 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Properties that only models have: they read an agent's size off the model's bounds.
+MODELS_ONLY = frozenset(("agents_are_not_overloaded",))
+
+
 class Asking:
     """Asks a specification's properties of a state, as little as is enough."""
 
     def __init__(self, spec: Specification[State]) -> None:
-        self._local = [p for p in spec.always if _is_local(p)]
-        self._global = [p for p in spec.always if not _is_local(p)]
+        asked = [p for p in spec.always if p.name not in MODELS_ONLY]
+        self._local = [(p, fields_read(p.holds), _names(p)) for p in asked if _is_local(p)]
+        self._global = [p for p in asked if not _is_local(p)]
         self._steps = spec.each_step
         self._watched = frozenset(w for p in self._steps for w in p.watches)
 
     def broken(self, s: State, effects: Effects) -> str | None:
         """The first property that a step, just taken on `s`, broke: a sentence, or None."""
+        if not self._local and not self._steps:
+            return None
         touched = list(_touched(effects))
-        for prop in self._local:
-            wanted = (*prop.over, *prop.given)
+        written = {name for name, _ in effects}
+        for prop, reads, wanted in self._local:
+            if written.isdisjoint(reads):
+                continue
             for names in touched:
-                if set(wanted) <= names.keys():
+                if wanted <= names.keys():
                     bound = {n: names[n] for n in wanted}
                     if not prop.holds(s, **bound):
                         return _sentence(prop, bound)
@@ -93,9 +103,37 @@ class Asking:
         return f"{bound['agent']} is offered to {chosen}, where DRF's next claimant is {due}"
 
 
+def _names(prop: Any) -> frozenset[str]:
+    return frozenset((*prop.over, *prop.given))
+
+
+def fields_read(function: Callable[..., Any]) -> frozenset[str]:
+    """The fields of the state that a property may read, by the names in its code.
+
+    Names are followed into functions of the specification and methods of its state, so this is
+    never too little; it may be too much, where a name means something else.
+    """
+    found: set[str] = set()
+    seen: set[CodeType] = set()
+    todo: list[tuple[CodeType, Mapping[str, Any]]] = [(function.__code__, function.__globals__)]
+    while todo:
+        code, names = todo.pop()
+        if code in seen:
+            continue
+        seen.add(code)
+        found.update(code.co_names)
+        todo += [(inner, names) for inner in code.co_consts if isinstance(inner, CodeType)]
+        for name in code.co_names:
+            for other in (names.get(name), getattr(State, name, None)):
+                if isinstance(other, FunctionType):
+                    todo.append((other.__code__, other.__globals__))
+    return frozenset(found & State._layout.keys())
+
+
 def _is_local(prop: Any) -> bool:
+    """Whether a property is of one agent or one scheduler: cheap enough to ask at every step."""
     names = {*prop.over, *prop.given}
-    return any(names <= set(keys) for keys in KEYS.values()) and bool(names)
+    return "agent" in names or "scheduler" in names
 
 
 def _touched(effects: Effects) -> Iterator[Mapping[str, Any]]:

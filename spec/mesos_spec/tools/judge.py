@@ -9,8 +9,10 @@ and changed nothing.  The first record that fails is explained, and its node's p
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,7 +72,7 @@ class Judge:
         self._nodes: dict[int, Node] = {}
         self._living: dict[tuple[str, str], Node] = {}
         self._asking = Asking(spec)
-        self._recent: deque[str] = deque(maxlen=4)
+        self._recent: deque[tuple[Node, Record]] = deque(maxlen=4)
 
     # ---- one record --------------------------------------------------------------------------
     def take(self, placed: Placed) -> Violation | None:
@@ -88,7 +90,7 @@ class Judge:
             return violation
         node.records += 1
         self.verdict.records += 1
-        self._recent.append(_line(node, record))
+        self._recent.append((node, record))
         return None
 
     def _node(self, trace: Trace, record: Record) -> Node:
@@ -368,7 +370,7 @@ class Judge:
             )
         return False
 
-    def finish(self, merger: Merger | None = None, traces: Iterable[Trace] = ()) -> Verdict:
+    def finish(self) -> Verdict:
         """The verdict on everything taken so far."""
         verdict = self.verdict
         verdict.never = [
@@ -394,7 +396,7 @@ class Judge:
             now_us=record.now,
             says=str(wrong),
             names=names,
-            before=tuple(self._recent),
+            before=tuple(_line(*recent) for recent in self._recent),
             **wrong.more,
         )
 
@@ -418,18 +420,33 @@ def _line(node: Node, record: Record) -> str:
     return f"{node.role} {node.trace.header.node} #{record.seq}: {did or 'nothing'}"
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic garbage collector: traces are large, and make no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def judge(
-    traces: list[Trace], spec: Specification[State], bounds: Any, progress: Any = None
+    traces: list[Trace],
+    spec: Specification[State],
+    bounds: Any,
+    progress: Callable[[int], None] | None = None,
 ) -> Verdict:
     """The verdict on merged `traces`.  `progress(n)` is called every 1,000 records."""
     one = Judge(spec, bounds)
-    merger = Merger(traces)
-    for n, placed in enumerate(merger):
-        if one.take(placed) is not None:
-            break
-        if progress is not None and n % 1000 == 0:
-            progress(n)
+    with _no_collection():
+        for n, placed in enumerate(Merger(traces)):
+            if one.take(placed) is not None:
+                break
+            if progress is not None and n % 1000 == 0:
+                progress(n)
     for trace in traces:
         if trace.torn:
             one.verdict.ignored["torn last lines"] += 1
-    return one.finish(merger, traces)
+    return one.finish()

@@ -28,7 +28,7 @@ class Placed:
     orphan: Token | None = None
 
 
-def provides(trace: Trace, record: Record) -> Iterator[Token]:
+def provides(record: Record) -> Iterator[Token]:
     """What exists once this record has happened."""
     for sent in record.sent:
         if sent.id is not None:
@@ -66,9 +66,7 @@ class Merger:
         self._ready = deque(range(len(self._traces)))
         self._after = self._lives()
         self.orphans = 0
-        self._sent_by_someone = {
-            token for t in self._traces for r in t.records for token in provides(t, r)
-        }
+        self._ever: set[Token] | None = None
 
     def _lives(self) -> dict[int, Token]:
         """For each trace that is not its node's first life: the end of the one before."""
@@ -111,7 +109,7 @@ class Merger:
         trace = self._traces[index]
         record = trace.records[self._at[index]]
         self._at[index] += 1
-        self._have(provides(trace, record))
+        self._have(provides(record))
         return Placed(trace, record, orphan)
 
     def _have(self, tokens: Iterable[Token]) -> None:
@@ -121,8 +119,10 @@ class Merger:
 
     def _least_wrong(self, stuck: list[int]) -> int:
         """Of the stuck traces, one that waits for what nobody ever does; else the first."""
+        if self._ever is None:
+            self._ever = {token for t in self._traces for r in t.records for token in provides(r)}
         for index in stuck:
-            if all(t not in self._sent_by_someone for t in self._missing(index)):
+            if all(token not in self._ever for token in self._missing(index)):
                 return index
         return stuck[0]
 
