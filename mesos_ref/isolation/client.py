@@ -58,18 +58,21 @@ class TemplateClient:
 
 
 @asynccontextmanager
-async def open_template(work_dir: Path) -> AsyncIterator[TemplateClient]:
+async def open_template(work_dir: Path, lifeline: int) -> AsyncIterator[TemplateClient]:
     """Start a template for this work directory and wait until it is ready; hang up on exit.
 
-    Hanging up ends the template, not what it forked.  Raises TemplateError.
+    `lifeline` is the read end of a pipe whose write end this process, and no other, holds: runs
+    without checkpointing end when it does.  Hanging up ends the template, not what it forked.
+    Raises TemplateError.
     """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     argv = [sys.executable, "-m", "mesos_ref.isolation.template"]
-    argv += ["--control-fd", str(theirs.fileno()), "--work-dir", str(work_dir)]
+    argv += ["--control-fd", str(theirs.fileno()), "--lifeline-fd", str(lifeline)]
+    argv += ["--work-dir", str(work_dir)]
     with theirs:
         process = await trio.lowlevel.open_process(
-            argv, pass_fds=[theirs.fileno()], start_new_session=True
+            argv, pass_fds=[theirs.fileno(), lifeline], start_new_session=True
         )
     async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as control:
         try:

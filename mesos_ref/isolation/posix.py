@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import trio
@@ -42,11 +42,14 @@ class Run:
 class PosixIsolator:
     """See `mesos_ref.isolation.interface.Isolator`; made by `open_posix_isolator`."""
 
-    def __init__(self, work_dir: Path, on_exit: OnExit, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, work_dir: Path, on_exit: OnExit, lifeline: int, nursery: trio.Nursery
+    ) -> None:
         self.work_dir = work_dir
         self.on_exit = on_exit
         self.nursery = nursery
         self.runs: dict[str, Run] = {}
+        self.lifeline = lifeline
         self.template: TemplateClient | None = None
         self.template_ready = trio.Event()
 
@@ -125,7 +128,7 @@ class PosixIsolator:
         started = False
         while True:
             with contextlib.suppress(TemplateGone):
-                async with open_template(self.work_dir) as template:
+                async with open_template(self.work_dir, self.lifeline) as template:
                     self._take_over(template)
                     if not started:
                         task_status.started()
@@ -238,20 +241,32 @@ async def end_leftovers(container_id: str, where: RunDir) -> None:
 
 @asynccontextmanager
 async def open_posix_isolator(work_dir: Path, on_exit: OnExit) -> AsyncIterator[PosixIsolator]:
-    """An isolator with its template running.  On exit the template ends; runs live on.
+    """An isolator with its template running.  On exit the template ends; checkpointed runs live on.
 
     `on_exit` is called once for each run that ends, in the isolator's own task: it must not block.
     Raises TemplateError, when another agent has the work directory for instance.
     """
     refused: TemplateError | None = None
-    async with trio.open_nursery() as nursery:
-        isolator = PosixIsolator(Path.cwd() / work_dir, on_exit, nursery)
-        try:
-            await nursery.start(isolator.serve)
-        except TemplateError as error:
-            refused = error  # raised below, on its own: not as one of a group
-        else:
-            yield isolator
-        nursery.cancel_scope.cancel()
+    with _lifeline() as lifeline:
+        async with trio.open_nursery() as nursery:
+            isolator = PosixIsolator(Path.cwd() / work_dir, on_exit, lifeline, nursery)
+            try:
+                await nursery.start(isolator.serve)
+            except TemplateError as error:
+                refused = error  # raised below, on its own: not as one of a group
+            else:
+                yield isolator
+            nursery.cancel_scope.cancel()
     if refused is not None:
         raise refused
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The read end of a pipe that ends when we do, however that comes about."""
+    readable, writable = os.pipe()
+    try:
+        yield readable
+    finally:
+        os.close(readable)
+        os.close(writable)

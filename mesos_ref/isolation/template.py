@@ -9,7 +9,7 @@ At most one template serves a work directory.  It holds a lock on `meta/template
 process shares until it has noted its own pid, so whoever holds the lock next finds every process
 its predecessor forked written down.
 
-    python -m mesos_ref.isolation.template --control-fd N --work-dir DIR
+    python -m mesos_ref.isolation.template --control-fd N --lifeline-fd N --work-dir DIR
 """
 
 from __future__ import annotations
@@ -70,14 +70,13 @@ class Ended(msgspec.Struct):
 class Template:
     """The process's one loop: requests from the control socket, deaths from SIGCHLD."""
 
-    def __init__(self, control: socket.socket, work_dir: Path) -> None:
+    def __init__(self, control: socket.socket, lifeline: int, work_dir: Path) -> None:
         self.control = control
+        self.lifeline = lifeline
         self.work_dir = work_dir
         self.unread = b""
         self.running: dict[int, RunSpec] = {}
         self.ended: list[Ended] = []
-        #: Held open for writing by the template alone: its readers see EOF when it is gone.
-        self.lifeline, self._lifeline_end = os.pipe()
         self.decoder = msgspec.json.Decoder(Launch)
 
     def serve(self) -> None:
@@ -227,10 +226,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="mesos_ref.isolation.template", description=__doc__)
     parser.add_argument("--control-fd", type=int, required=True, help="our end of a socketpair")
     parser.add_argument("--work-dir", type=Path, required=True, help="the agent's work directory")
+    parser.add_argument(
+        "--lifeline-fd", type=int, required=True, help="a pipe that ends when the agent does"
+    )
     options = parser.parse_args(arguments)
     control = socket.socket(fileno=options.control_fd)
     control.set_inheritable(False)
-    template = Template(control, options.work_dir.absolute())
+    os.set_inheritable(options.lifeline_fd, False)
+    template = Template(control, options.lifeline_fd, options.work_dir.absolute())
     agent = processes.identity(os.getppid())
     try:
         if agent is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from mesos_ref.executor import effects as do
@@ -56,6 +57,26 @@ def test_a_command_that_does_not_start() -> None:
     bench.hear(hear.CommandNotStarted("no such file"))
     assert bench.states() == ["TASK_STARTING", "TASK_FAILED"]
     assert bench.sent()[-1].message == "no such file"
+
+
+def test_an_end_is_told_once() -> None:
+    bench = Bench().running()
+    bench.hear(hear.CommandEnded(exit_code=0))
+    assert bench.hear(hear.CommandEnded(exit_code=1)) == ()
+    assert bench.hear(hear.CommandNotStarted("late")) == ()
+    assert bench.hear(hear.CommandStarted(2)) == ()
+
+
+def test_an_acknowledgement_counts_for_its_own_update() -> None:
+    bench = Bench().running()
+    bench.hear(hear.CommandEnded(exit_code=0))
+    for status in bench.sent():
+        bench.told(acknowledged(msgspec.structs.replace(status, task_id="u")))
+    assert not bench.has_exited()
+    for status in bench.sent():
+        bench.told(acknowledged(status))
+        bench.told(acknowledged(status))  # twice is harmless
+    assert bench.has_exited()
 
 
 def test_a_second_task_is_refused_and_the_first_goes_on() -> None:
@@ -113,11 +134,12 @@ def test_whose_grace_counts(
 
 
 def test_a_later_kill_may_only_shorten() -> None:
-    bench = Bench().running()
+    bench = Bench().running("TASK_KILLING_STATE")
     bench.told(kill(grace_s=10))
     bench.tick(4 * S)
     assert signals(bench.told(kill(grace_s=60))) == []
     assert bench.core.next_deadline == 10 * S
+    assert bench.states().count("TASK_KILLING") == 1
     assert signals(bench.told(kill(grace_s=6))) == []  # counted from the first KILL
     assert bench.core.next_deadline == 6 * S
     assert signals(bench.told(kill(grace_s=1))) == ["SIGKILL"]
@@ -185,6 +207,18 @@ def test_an_agent_that_never_acknowledges() -> None:
     bench.tick(TERMINAL_PATIENCE_US - 1)
     assert not bench.has_exited()
     bench.tick(1)
+    assert bench.has_exited()
+
+
+def test_the_failsafe_counts_only_while_subscribed() -> None:
+    bench = Bench(checkpoint=True).running()
+    bench.hear(hear.CommandEnded(exit_code=0))
+    bench.hear(hear.StreamEnded(1))
+    bench.tick(2 * S)
+    bench.tick(2 * TERMINAL_PATIENCE_US)
+    assert not bench.has_exited()
+    bench.told(subscribed())
+    bench.tick(TERMINAL_PATIENCE_US)
     assert bench.has_exited()
 
 

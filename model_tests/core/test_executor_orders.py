@@ -67,14 +67,18 @@ LIVELY = st.one_of(EVENTS, TOLD, TOLD, st.integers(0, 5 * S))
 
 @given(
     checkpoint=st.booleans(),
+    is_running=st.booleans(),
     script=st.lists(LIVELY, max_size=40),
     grace_us=st.integers(0, 10 * S),
 )
 def test_no_order_of_events_breaks_a_rule(
-    checkpoint: bool, script: list[hear.Event | wire.Event | int], grace_us: int
+    checkpoint: bool, is_running: bool, script: list[hear.Event | wire.Event | int], grace_us: int
 ) -> None:
     bench = Bench(checkpoint=checkpoint, shutdown_grace_us=grace_us)
-    bench.hear(hear.Started())
+    if is_running:
+        bench.running()
+    else:
+        bench.hear(hear.Started())
     for each in script:
         match each:
             case int():

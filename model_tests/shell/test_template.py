@@ -140,7 +140,7 @@ async def test_a_signal_reaches_all_of_a_run(tmp_path: Path) -> None:
 async def test_runs_survive_their_template(tmp_path: Path) -> None:
     script = "echo up; while [ ! -e go ]; do sleep 0.01; done; exit 7"
     async with hosted(tmp_path) as host:
-        await host.shell("e", script, checkpoint=True)
+        await host.shell("e", script)
         await host.shell("k", STRAY + WAIT + "exec sleep 1000", checkpoint=True)
         await host.written("e")
         stray = int(await host.written("k", "inner"))
