@@ -148,7 +148,6 @@ def _executor(executor: Executor) -> dict[str, Any]:
         "tasked": executor.tasked,
         "terminating": executor.phase == "terminating",
         "disowned": executor.disowned,
-        "reason": executor.reason,
     }
 
 

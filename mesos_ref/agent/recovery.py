@@ -70,11 +70,11 @@ def _reckon(agent: Agent, recovered: Recovered, alive: frozenset[str]) -> None:
     for executor in _by_id(agent):
         if executor.container not in alive:
             _recover_executor(agent, executor)
-        elif executor.phase == "terminating":
+            continue
+        agent.awaited[(executor.framework_id, executor.executor_id)] = None
+        if executor.phase == "terminating":
             at_us = agent.now_us + grace_us(agent, executor.info)
             agent.timers.arm((executors.DESTROY, executor.container), at_us)
-        else:
-            agent.awaited[(executor.framework_id, executor.executor_id)] = None
     for _, framework in sorted(agent.frameworks.items()):
         updates.tidy(agent, framework)
     _mend(agent, recovered)

@@ -63,7 +63,6 @@ def _remember_executor(agent: Agent, value: dict[str, Any]) -> None:
         phase="terminating" if value["terminating"] else "registering",
         tasked=value["tasked"],
         disowned=value["disowned"],
-        reason=value["reason"],
     )
     framework.executors[executor.executor_id] = executor
     agent.containers[executor.container] = executor

@@ -190,6 +190,19 @@ def test_a_terminating_executor_goes_on_terminating() -> None:
     assert bench.destroyed() == bench.alive
 
 
+def test_a_terminating_executor_that_does_not_come_back_is_given_up_rcv_3() -> None:
+    bench = running("t")
+    bench.frame(link.ShutdownExecutor(epoch=1, framework_id=FW, executor_id="t"))
+    restarted(bench)
+    bench.hear(LeaderSeen(2, "http://m2"))
+    bench.pass_time(2 * SECOND_US - 1)
+    assert bench.take(Connect) == []
+    bench.pass_time(1)
+    assert bench.did_take()[-1] == "recover_executor"
+    assert bench.destroyed() == bench.alive
+    assert bench.queue("t") == [("TASK_GONE", "REASON_EXECUTOR_REREGISTRATION_TIMEOUT")]
+
+
 def test_an_executor_of_a_removed_framework_stays_unmentioned_after_a_restart() -> None:
     bench = up()
     bench.run("t", "e")
