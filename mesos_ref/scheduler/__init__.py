@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mesos_ref.scheduler.connect import connect
+    from mesos_ref.scheduler.connecting import connect
     from mesos_ref.scheduler.items import Item, Progress
     from mesos_ref.scheduler.library import Framework, FrameworkEnded, OfferGone, Task
     from mesos_ref.scheduler.run import Verdict, run_items
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "connect": "connect",
+    "connect": "connecting",
     "Item": "items",
     "Progress": "items",
     "Framework": "library",

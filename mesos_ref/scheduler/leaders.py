@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import trio
 
+from mesos_ref.election.interface import Election
 from mesos_ref.election.open import open_election
 from mesos_ref.http.client import Answer, HttpClient, HttpError, parse_url
 from mesos_ref.ports.net import Net
@@ -33,7 +34,7 @@ def watch_leaders(master: str, net: Net) -> AsyncIterator[LeaderSeen]:
     asked = [part.strip() for part in master.split(",") if part.strip()]
     if asked and all(_is_address(part) for part in asked):
         return _ask(HttpClient(net), [_url_of(part) for part in asked])
-    return _watch(master)
+    return _watch(open_election(master))
 
 
 def _is_address(text: str) -> bool:
@@ -46,8 +47,8 @@ def _url_of(text: str) -> str:
     return f"http://{target.authority}"
 
 
-async def _watch(where: str) -> AsyncIterator[LeaderSeen]:
-    async for leader in open_election(where).watch():
+async def _watch(election: Election) -> AsyncIterator[LeaderSeen]:
+    async for leader in election.watch():
         if leader is not None:
             yield LeaderSeen(leader.epoch, leader.candidate.url)
 

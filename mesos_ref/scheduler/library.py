@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -168,13 +168,20 @@ class Framework:
         """Never returns, but raises `FrameworkEnded` once it is over."""
         await self._until(lambda: False)
 
-    async def offers(self) -> AsyncIterator[Offer]:
-        """Offers as they come, each once, and only while they stand. Raises `FrameworkEnded`."""
+    def offers(self) -> Offers:
+        """Offers as they come, each once, and only while they stand.
+
+        Asking for the next one raises `FrameworkEnded` when it is over.
+        """
+        return Offers(self)
+
+    async def next_offer(self) -> Offer:
+        """The next offer that stands. Raises `FrameworkEnded`."""
         while True:
             await self._until(lambda: bool(self._offers))
             offer = self._offers.popleft()
             if self.holds(offer):
-                yield offer
+                return offer
 
     # What is asked ------------------------------------------------------------------------------
 
@@ -331,6 +338,19 @@ class Framework:
                 if status.uuid is not None and status.agent_id is not None:
                     seen = Seen(status.task_id, status.agent_id, status.uuid)
                     await self.shell.owner.post(seen)
+
+
+class Offers:
+    """What `Framework.offers` gives: an endless iterator, which may be dropped at any time."""
+
+    def __init__(self, framework: Framework) -> None:
+        self._framework = framework
+
+    def __aiter__(self) -> Offers:
+        return self
+
+    async def __anext__(self) -> Offer:
+        return await self._framework.next_offer()
 
 
 # Resources ----------------------------------------------------------------------------------------

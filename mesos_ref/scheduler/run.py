@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from mesos_ref.ports.disk import Disk, RealDisk
-from mesos_ref.scheduler.connect import connect
+from mesos_ref.scheduler.connecting import connect
 from mesos_ref.scheduler.items import Attempt, Item, Items, Progress, ended_of
 from mesos_ref.scheduler.journal import Journal, open_journal
 from mesos_ref.scheduler.library import Framework, FrameworkEnded, OfferGone, amount, scalar
@@ -30,6 +30,7 @@ NOT_HUNGRY_S = 3_600.0
 TASKS_PER_OFFER = 500
 
 OnProgress = Callable[[Progress], None]
+OnStatuses = Callable[[str, Sequence[TaskStatus]], None]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,22 +57,31 @@ async def run_items(
     name: str,
     journal: Path | None = None,
     timeout_s: float = float("inf"),
+    patience: trio.CancelScope | None = None,
     max_failures: int = 10,
+    max_running: int | None = None,
     on_progress: OnProgress | None = None,
+    on_statuses: OnStatuses | None = None,
     disk: Disk | None = None,
     **options: Any,
 ) -> Verdict:
     """Finish `items` at `master`, and tear the framework down.
 
-    `journal` is the file to go on from, if the work may outlive this process. `on_progress` hears
-    each change. `options` go to `connect`. Raises `FrameworkEnded` if the master ends the
-    framework, `JournalError` for a journal of other work, `OSError`.
+    * `journal` is the file to go on from, if the work may outlive this process.
+    * After `timeout_s`, or when `patience` is cancelled, it ends as it is, the rest unsettled.
+    * At most `max_running` items are run at once.
+    * `on_progress` hears each change, `on_statuses` the framework's id and each batch of updates.
+    * `options` go to `connect`.
+
+    Raises `FrameworkEnded` if the master ends the framework, `JournalError` for a journal of other
+    work, `OSError`.
     """
     book = await open_journal(disk or RealDisk(), journal, items, max_failures)
+    runner = _Runner(book, name, on_progress, on_statuses, max_running)
     try:
-        async with _running(master, book, name, on_progress, options) as runner:
+        async with _running(master, runner, options):
             if not book.items.is_settled:
-                with trio.move_on_after(timeout_s):
+                with trio.move_on_after(timeout_s), patience or trio.CancelScope():
                     await runner.settled.wait()
         return _verdict(book.items)
     finally:
@@ -91,20 +101,13 @@ def _verdict(items: Items) -> Verdict:
 
 
 @asynccontextmanager
-async def _running(
-    master: str,
-    journal: Journal,
-    name: str,
-    on_progress: OnProgress | None,
-    options: dict[str, Any],
-) -> AsyncIterator[_Runner]:
+async def _running(master: str, runner: _Runner, options: dict[str, Any]) -> AsyncIterator[None]:
     """A runner at work."""
-    runner = _Runner(journal, name, on_progress)
     async with connect(
         master,
-        name=name,
-        recovered=journal.items.recovered(),
-        keep=journal.keep,
+        name=runner.name,
+        recovered=runner.journal.items.recovered(),
+        keep=runner.journal.keep,
         on_updates=runner.hear,
         **options,
     ) as framework:
@@ -112,7 +115,7 @@ async def _running(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(runner.until_ended, runner.use_offers)
             nursery.start_soon(runner.until_ended, runner.watch_appetite)
-            yield runner
+            yield
             nursery.cancel_scope.cancel()
         if runner.error is not None:
             raise runner.error
@@ -121,13 +124,22 @@ async def _running(
 class _Runner:
     """Uses offers for the items that wait, and hears what became of their attempts."""
 
-    def __init__(self, journal: Journal, name: str, on_progress: OnProgress | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        name: str,
+        on_progress: OnProgress | None,
+        on_statuses: OnStatuses | None,
+        max_running: int | None,
+    ) -> None:
         self.settled = trio.Event()
         self.framework: Framework | None = None
-        self._journal = journal
+        self.journal = journal
+        self.name = name
         self._items = journal.items
-        self._name = name
         self._on_progress = on_progress
+        self._on_statuses = on_statuses
+        self._max_running = max_running
         self._news = trio.Event()
         #: Whether the master was told last that offers are wanted, and has no long filter of ours.
         self._is_hungry = True
@@ -136,11 +148,13 @@ class _Runner:
 
     async def hear(self, statuses: Sequence[TaskStatus]) -> None:
         """Journal the ends of attempts; kill what has become needless."""
+        assert self.framework is not None
+        if self._on_statuses is not None:
+            self._on_statuses(self.framework.id or "", statuses)
         news = [ended_of(status) for status in statuses if self._items.is_news(status)]
         if not news:
             return
-        await self._journal.append(news)
-        assert self.framework is not None
+        await self.journal.append(news)
         for ended in news:
             if ended.state == "TASK_FINISHED":
                 for task in self._items.rivals(ended.task):
@@ -171,25 +185,37 @@ class _Runner:
             with suppress(OfferGone):
                 if chosen:
                     await self._launch(offer, chosen)
-                elif self._items.waiting:
+                elif self._wants_offers:
                     await self.framework.decline(offer, refuse_s=TOO_SMALL_S)
                 else:
                     self._is_hungry = False
                     await self.framework.decline(offer, refuse_s=NOT_HUNGRY_S)
 
+    @property
+    def _room(self) -> int:
+        """How many more tasks may be launched now."""
+        if self._max_running is None:
+            return TASKS_PER_OFFER
+        return min(self._max_running - len(self._items.live), TASKS_PER_OFFER)
+
+    @property
+    def _wants_offers(self) -> bool:
+        return bool(self._items.waiting) and self._room > 0
+
     def _choose(self, offer: Offer) -> list[Item]:
-        """Items that wait, oldest first, as many as fit."""
+        """Items that wait, oldest first, as many as fit and there is room for."""
         cpus, mem_mb = _milli(amount(offer, "cpus")), _milli(amount(offer, "mem"))
-        chosen = []
+        room = self._room
+        chosen: list[Item] = []
         for name in self._items.waiting:
+            if len(chosen) >= room:
+                break
             item = self._items.wanted[name]
             needs_cpus, needs_mem = _milli(item.cpus), _milli(item.mem_mb)
             if needs_cpus <= cpus and needs_mem <= mem_mb:
                 cpus, mem_mb = cpus - needs_cpus, mem_mb - needs_mem
                 chosen.append(item)
             elif cpus < 1 or mem_mb < 1:
-                break
-            if len(chosen) == TASKS_PER_OFFER:
                 break
         return chosen
 
@@ -200,12 +226,12 @@ class _Runner:
         attempts = [
             Attempt(item.name, task.task_id, offer.agent_id) for item, task in zip(chosen, tasks)
         ]
-        await self._journal.append(attempts)
+        await self.journal.append(attempts)
         try:
             await self.framework.accept(offer, tasks)
         except OfferGone:
             gone = (TaskStatus(task_id=task.task_id, state="TASK_DROPPED") for task in tasks)
-            await self._journal.append([ended_of(status) for status in gone])
+            await self.journal.append([ended_of(status) for status in gone])
             raise
         finally:
             self._tell()
@@ -221,15 +247,15 @@ class _Runner:
         )
 
     async def watch_appetite(self) -> None:
-        """Offers are suppressed while nothing waits, and asked for again when something does."""
+        """Offers are suppressed while none are of use, and asked for again when they are."""
         assert self.framework is not None
         is_suppressed = False
         while True:
             await self.framework.subscribed()
-            if self._items.waiting and not self._is_hungry:
+            if self._wants_offers and not self._is_hungry:
                 self._is_hungry, is_suppressed = True, False
                 await self.framework.revive()
-            elif not self._items.waiting and not is_suppressed:
+            elif not self._wants_offers and not is_suppressed:
                 self._is_hungry, is_suppressed = False, True
                 await self.framework.suppress()
             await self._news.wait()
