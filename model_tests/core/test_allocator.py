@@ -129,6 +129,20 @@ def test_a_dominant_share_is_the_largest_one() -> None:
     assert choose(drf) == ("f-b", "b")
 
 
+def test_shares_follow_the_totals() -> None:
+    """ALC-15: agents that come and go change who is dominant in what."""
+    drf = Drf()
+    drf.add_total(Resources.of(cpus=100, mem=1000))
+    for role, amount in (("a", Resources.of(cpus=50)), ("b", Resources.of(mem=400))):
+        drf.claim("f-" + role, role)
+        drf.charge("f-" + role, role, amount)
+    assert choose(drf) == ("f-b", "b")
+    drf.add_total(Resources.of(cpus=400))
+    assert choose(drf) == ("f-a", "a")
+    drf.remove_total(Resources.of(cpus=400))
+    assert choose(drf) == ("f-b", "b")
+
+
 def test_what_is_over_goes_to_the_next_who_wants_it() -> None:
     """MESOS-9554: one framework's refusal does not starve those behind it."""
     drf = Drf()

@@ -9,7 +9,7 @@ import pytest
 from mesos_ref import link as frames
 from mesos_ref.link import ExecutorReport, Kill, Ping, Pong, Registered, Shutdown, ShutdownFramework
 from mesos_ref.master.config import MasterConfig
-from mesos_ref.master.effects import StepDown
+from mesos_ref.master.effects import SendEvent, StepDown
 from mesos_ref.resources import Resources
 from mesos_ref.wire.v1 import TimeInfo
 from model_tests.core.master_rig import EPOCH, WALL_US, Rig, framework_info, report, task, uuid
@@ -324,6 +324,16 @@ def test_mark_unreachable_tells_in_order() -> None:
     assert [kind for kind in rig.told(who)[before:] if kind != "OFFERS"][:2] == ["UPDATE"] * 2
     assert rig.told(other)[-1] == "FAILURE"
     assert "FAILURE" not in rig.told(gone)
+
+
+def test_mark_unreachable_tells_frameworks_by_id() -> None:
+    """steps.md: however they came."""
+    rig = Rig()
+    streams = [rig.subscribe(framework_id).stream for framework_id in ("f2", "f3", "f1")]
+    rig.end_link(rig.register("a1"))
+    rig.tick(600)
+    told = [effect.stream for effect in rig.last.effects if isinstance(effect, SendEvent)]
+    assert told == [streams[2], streams[0], streams[1]]
 
 
 def test_mark_unreachable_keeps_what_ended() -> None:

@@ -101,7 +101,9 @@ def test_subscribe_tells_only_agents_that_are_connected_and_concerned() -> None:
 def test_subscribe_replaces_what_a_framework_says_of_itself() -> None:
     """FWK-8, FLT-10: roles, suppression, capabilities are new; user and checkpoint stay."""
     rig = Rig()
-    who = rig.subscribe(roles=("r", "s"), suppressed=("r",), checkpoint=True)
+    who = rig.subscribe(roles=("s", "r"), suppressed=("s", "r"), checkpoint=True)
+    record = rig.core.view()[f"frameworks/{who.framework_id}"]
+    assert record["roles"] == record["suppressed"] == ["r", "s"]
     rig.subscribe(
         who.framework_id, roles=("s",), partition_aware=False, checkpoint=False, user="other"
     )

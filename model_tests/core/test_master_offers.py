@@ -243,6 +243,22 @@ def test_filters_of_one_key_end_each_in_its_time() -> None:
     assert [amount["cpus"] for amount in rig.core.view()[key]] == [2000]
 
 
+def test_any_filter_of_a_key_holds_back() -> None:
+    """FLT-2: also an older one, where a newer one would let it pass."""
+    rig = Rig()
+    who, link = rig.running(cpus=3)
+    rig.tick()
+    rig.decline(who, refuse_s=1000)  # 1 CPU, 960 MB
+    rig.update(link, who, "t1", "TASK_FINISHED", n=2)
+    rig.tick()
+    rig.accept(who, task("t2", cpus=0, mem=924), refuse_s=1000)  # 4 CPUs, 100 MB are left
+    rig.update(link, who, "t2", "TASK_FINISHED", n=3)
+    rig.tick()
+    rig.accept(who, task("t3", cpus=3, mem=524), refuse_s=0)
+    assert str(rig.core.state.agents["a1"].free) == "cpus:1;mem:500"
+    assert rig.tick().did == ()
+
+
 # revive, suppress ---------------------------------------------------------------------------------
 
 

@@ -125,6 +125,15 @@ def test_rec_8_implicit() -> None:
     ]
 
 
+def test_rec_8_is_in_order() -> None:
+    """REC-8: by task id, however they came."""
+    rig = Rig()
+    who, _ = rig.running()
+    rig.tick()
+    rig.accept(who, task("t3"), task("t0"), task("t2"))
+    assert [s.task_id for s in ask(rig, who)] == ["t0", "t1", "t2", "t3"]
+
+
 def test_rec_9_disconnected() -> None:
     """REC-9: until it is marked unreachable, an agent's tasks are as they were."""
     rig = Rig()
