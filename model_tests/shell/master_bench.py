@@ -281,7 +281,12 @@ class Bench:
 
 def subscribe_call(framework_id: str | None = None, **info: Any) -> dict[str, Any]:
     """SUBSCRIBE of a framework in role `r`."""
-    shown = {"user": "u", "name": "n", "roles": ["r"], "capabilities": [{"type": "MULTI_ROLE"}]}
+    shown: dict[str, Any] = {
+        "user": "u",
+        "name": "n",
+        "roles": ["r"],
+        "capabilities": [{"type": "MULTI_ROLE"}],
+    }
     shown |= {"failover_timeout": 3600.0} | info
     call: dict[str, Any] = {"type": "SUBSCRIBE", "subscribe": {"framework_info": shown}}
     if framework_id is not None:
@@ -347,3 +352,30 @@ async def mastering(**chosen: Any) -> AsyncIterator[Bench]:
         yield bench
         bench.shell.stop()
     await bench.client.aclose()
+
+
+async def hangs_up(stream: Stream) -> bool:
+    """Whether the master ends a connection, without a frame."""
+    try:
+        return await stream.receive_some() == b""
+    except trio.BrokenResourceError:
+        return True
+
+
+async def run_one_task(bench: Bench) -> None:
+    """From registration to the last acknowledgement."""
+    agent = await bench.agent()
+    framework = await bench.subscribe()
+    offers = (await framework.expect("OFFERS"))["offers"]["offers"]
+    assert [offer["agent_id"]["value"] for offer in offers] == ["a1"]
+    assert (await framework.call("ACCEPT", accept(offers, task("t1")))).status == 202
+    run = await agent.expect(frames.RunTask)
+    assert run.task.task_id == "t1"
+    await agent.update(framework.framework_id, "t1", "TASK_FINISHED", b"u" * 16)
+    status = (await framework.expect("UPDATE"))["update"]["status"]
+    assert status["state"] == "TASK_FINISHED"
+    part = {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+    answer = await framework.call("ACKNOWLEDGE", part)
+    assert (answer.status, answer.body) == (202, b"")
+    assert (await agent.expect(frames.Ack)).uuid == b"u" * 16
+    await framework.leave()
