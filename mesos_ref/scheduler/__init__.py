@@ -13,13 +13,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mesos_ref.scheduler.connecting import connect
-    from mesos_ref.scheduler.items import Item, Progress
-    from mesos_ref.scheduler.library import Framework, FrameworkEnded, OfferGone, Task
-    from mesos_ref.scheduler.run import Verdict, run_items
+from typing import Any
 
 __all__ = [
     "Framework",
@@ -33,6 +27,7 @@ __all__ = [
     "run_items",
 ]
 
+#: Where each is. `__init__.pyi` says the same to type checkers.
 _HOMES = {
     "connect": "connecting",
     "Item": "items",

@@ -18,6 +18,7 @@ from mesos_ref.ports.clock import Clock, TrioClock
 from mesos_ref.ports.net import Net, TrioNet
 from mesos_ref.runtime import Keep, SystemIds
 from mesos_ref.scheduler.core import SchedulerConfig, SchedulerCore
+from mesos_ref.scheduler.events import LeaderSeen
 from mesos_ref.scheduler.leaders import watch_leaders
 from mesos_ref.scheduler.library import Framework, FrameworkEnded, OnUpdates
 from mesos_ref.scheduler.shell import SchedulerShell
@@ -77,25 +78,11 @@ async def connect(
         principal=credential[0] if credential else None,
         capabilities=tuple(Capability(type=kind) for kind in CAPABILITIES),
     )
-    config = SchedulerConfig(framework=info)
     net, clock, ids = net or TrioNet(), clock or TrioClock(), ids or SystemIds()
     leaders = watch_leaders(master, net)
-    recorded = None if trace is None else RecordedIds(ids)
-    core = SchedulerCore(config, recorded or ids, recovered)
-    writer = None
-    if trace is not None:
-        top = header(
-            role="scheduler",
-            node=node or name,
-            incarnation=ids.uuid(),
-            wall_us=clock.wall_us(),
-            config=config_of(config),
-            recovered=recovered,
-        )
-        path = trace / file_name("scheduler", top["node"], top["incarnation"])
-        writer = TraceWriter(path, top, core, recorded)
+    core, writer = _core_of(info, ids, recovered, trace, node or name, clock.wall_us())
     framework = Framework(core, name, ids, on_updates)
-    shell = SchedulerShell(
+    shell = framework.shell = SchedulerShell(
         core,
         net=net,
         clock=clock,
@@ -104,7 +91,44 @@ async def connect(
         recorder=writer,
         authorization=_basic(credential),
     )
-    framework.shell = shell
+    async with _running(framework, shell, leaders):
+        yield framework
+        if teardown:
+            await _tear_down(framework)
+
+
+def _core_of(
+    info: FrameworkInfo,
+    ids: IdSource,
+    recovered: Mapping[str, Any] | None,
+    trace: Path | None,
+    node: str,
+    wall_us: int,
+) -> tuple[SchedulerCore, TraceWriter | None]:
+    """A core, and what writes its trace if one is wanted."""
+    config = SchedulerConfig(framework=info)
+    if trace is None:
+        return SchedulerCore(config, ids, recovered), None
+    recorded = RecordedIds(ids)
+    core = SchedulerCore(config, recorded, recovered)
+    incarnation = ids.uuid()
+    top = header(
+        role="scheduler",
+        node=node,
+        incarnation=incarnation,
+        wall_us=wall_us,
+        config=config_of(config),
+        recovered=recovered,
+    )
+    path = trace / file_name("scheduler", node, incarnation)
+    return core, TraceWriter(path, top, core, recorded)
+
+
+@asynccontextmanager
+async def _running(
+    framework: Framework, shell: SchedulerShell, leaders: AsyncIterator[LeaderSeen]
+) -> AsyncIterator[None]:
+    """Everything at work. What the block raises is raised as it is, not in a group with ours."""
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
 
@@ -115,13 +139,11 @@ async def connect(
         nursery.start_soon(run)
         nursery.start_soon(framework.handle_updates)
         try:
-            yield framework
-            if teardown:
-                await _tear_down(framework)
+            yield
         except trio.Cancelled:
             raise
         except BaseException as error:
-            failure = error  # as the block raised it, not in a group with ours
+            failure = error
         finally:
             shell.owner.stop()
     if failure is not None:

@@ -152,6 +152,12 @@ class Cluster:
         await leads.wait()
         return shell
 
+    @property
+    def is_led(self) -> bool:
+        """Whether the newest master lives and leads."""
+        is_dead = self._scopes[-1].cancel_called
+        return not is_dead and self.masters[-1].core.state.epoch is not None
+
     def kill_master(self) -> None:
         """The newest master is gone, without a word."""
         self._scopes[-1].cancel()

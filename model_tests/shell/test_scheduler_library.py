@@ -190,7 +190,7 @@ def test_items_finish_through_fail_overs(tmp_path: Path) -> None:
 
             def break_things(progress: Progress) -> None:
                 heard.append(progress)
-                if progress.done > 50 * len(made.masters) and made.masters[-1].core.state.epoch:
+                if progress.done > 50 * len(made.masters) and made.is_led:
                     made.kill_master()
                     nursery.start_soon(made.start_master)
 

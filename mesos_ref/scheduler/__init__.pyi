@@ -1,0 +1,9 @@
+from mesos_ref.scheduler.connecting import connect as connect
+from mesos_ref.scheduler.items import Item as Item
+from mesos_ref.scheduler.items import Progress as Progress
+from mesos_ref.scheduler.library import Framework as Framework
+from mesos_ref.scheduler.library import FrameworkEnded as FrameworkEnded
+from mesos_ref.scheduler.library import OfferGone as OfferGone
+from mesos_ref.scheduler.library import Task as Task
+from mesos_ref.scheduler.run import Verdict as Verdict
+from mesos_ref.scheduler.run import run_items as run_items
