@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mesos_spec import offers
-from mesos_spec.domains import agents, epochs, everything_free, fresh_offers
+from mesos_spec.domains import agents, amounts, epochs, fresh_offers
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, OfferId, Role
 from mesos_spec.kernel import action, require
 from mesos_spec.resources import NOTHING, Resources
@@ -94,7 +94,7 @@ def next_claimant(
     epoch=epochs,
     agent=agents,
     offer=fresh_offers,
-    resources=everything_free,
+    resources=amounts,
 )
 def fair_offer(
     s: State, epoch: Epoch, agent: AgentId, offer: OfferId, resources: Resources

@@ -40,5 +40,6 @@ class Bounds(NamedTuple):
     links: int = 1  #: per agent
     lines: int = 1  #: per scheduler and reign
     offers: int = 1  #: per agent
+    portions: tuple[Resources, ...] = ()  #: what may be offered beside all that is free
     room: int = 1  #: messages in a channel that whoever may choose to send leaves at that
     words: tuple[str, ...] = ("TASK_FINISHED",)  #: states executors report

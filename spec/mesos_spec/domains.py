@@ -34,7 +34,7 @@ from mesos_spec.messages import (
     Subscribe,
 )
 from mesos_spec.resources import Resources
-from mesos_spec.state import AgentRecord, Phase, Reign, Standing, State
+from mesos_spec.state import Phase, Reign, Standing, State
 
 
 # ---- who -----------------------------------------------------------------------------------
@@ -129,9 +129,14 @@ def framework_for(s: State, line: LineId) -> list[FrameworkId]:
         return []
     if head[0].framework is not None:
         return [head[0].framework]
+    return fresh_frameworks(s)[:1]
+
+
+def fresh_frameworks(s: State) -> list[FrameworkId]:
+    """The framework ids that no master has given, and no scheduler has from before."""
     taken = {f for epoch in s.bounds.epochs for f in s.met_frameworks[epoch]}
-    taken |= {p.framework for p in s.bounds.schedulers.values() if p.framework is not None}
-    return [f for f in s.bounds.frameworks if f not in taken][:1]
+    taken |= {program.framework for program in s.bounds.schedulers.values() if program.framework}
+    return [f for f in s.bounds.frameworks if f not in taken]
 
 
 def roles_of(s: State, epoch: Epoch, framework: FrameworkId) -> Iterable[Role]:
@@ -164,13 +169,11 @@ def outstanding(s: State, epoch: Epoch, agent: AgentId) -> Iterable[OfferId]:
     return s.offers[epoch, agent]
 
 
-def everything_free(s: State, epoch: Epoch, agent: AgentId) -> list[Resources]:
-    """Offers are coarse: all that is free on the agent (ALC-10)."""
-    return [s.free(epoch, agent)] if _is_up(s.agents[epoch, agent]) else []
-
-
-def _is_up(record: AgentRecord) -> bool:
-    return record.standing == Standing.REGISTERED
+def amounts(s: State, epoch: Epoch, agent: AgentId) -> list[Resources]:
+    """What may be offered: all that is free on the agent (ALC-10), or a model's portions."""
+    there = s.agents[epoch, agent].standing == Standing.REGISTERED
+    free = (s.free(epoch, agent),) if there else ()
+    return list(dict.fromkeys((*free, *s.bounds.portions)))
 
 
 def filtered_roles(s: State, epoch: Epoch, framework: FrameworkId, agent: AgentId) -> list[Role]:
@@ -197,9 +200,9 @@ def usable_of(s: State, agent: AgentId) -> tuple[bool]:
 
 
 def quiet_agents(s: State, epoch: Epoch) -> list[AgentId]:
-    """The registered agents with nothing on the way to them: whom a model pings."""
+    """The agents with nothing on the way to them: whom a model may ping."""
     met = {agent: s.agents[epoch, agent].link for agent in s.bounds.agents}
-    return [agent for agent, link in met.items() if link is not None and not s.down[link]]
+    return [agent for agent, link in met.items() if link is None or not s.down[link]]
 
 
 def frameworks_on(s: State, agent: AgentId) -> list[FrameworkId]:

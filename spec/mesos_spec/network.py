@@ -72,7 +72,8 @@ def hang_up(s: State, scheduler: SchedulerId) -> None:
     """A scheduler leaves its line; what was in flight to it is lost."""
     line = s.scheduler[scheduler].line
     if line is not None:
-        s.events[own_stream(s, scheduler)] = Fifo()
+        if len(s.events[own_stream(s, scheduler)]) > 0:
+            s.events[own_stream(s, scheduler)] = Fifo()
         s.answer[line] = None
         s.scheduler[scheduler] = s.scheduler[scheduler]._replace(line=None, stream=None)
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from mesos_spec.domains import (
     agents,
+    amounts,
     epochs,
-    everything_free,
     filtered_amounts,
     filtered_roles,
     frameworks,
@@ -40,7 +40,7 @@ from mesos_spec.state import Offer, Standing, State
     framework=frameworks,
     role=roles_of,
     offer=fresh_offers,
-    resources=everything_free,
+    resources=amounts,
 )
 def offer(
     s: State,

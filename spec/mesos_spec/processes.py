@@ -216,7 +216,8 @@ def ignore_frame(s: State, agent: AgentId) -> None:
 # ---- what they use -------------------------------------------------------------------------
 def leave(s: State, agent: AgentId) -> None:
     """An agent has no link; what was in flight to it is lost."""
-    s.down[own_link(s, agent)] = Fifo()
+    if len(s.down[own_link(s, agent)]) > 0:
+        s.down[own_link(s, agent)] = Fifo()
     s.agent[agent] = s.agent[agent]._replace(link=None, registered=False)
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from mesos_spec.bounds import Bounds
 from mesos_spec.claims import Sometimes
 from mesos_spec.domains import lines, links, named_executors, streams
-from mesos_spec.kernel import Action, Cell, Disabled, Domain, Specification
+from mesos_spec.kernel import Action, Cell, Disabled, Domain, Per, Specification
 from mesos_spec.mesos import ACTIONS, CHANNELS
+from mesos_spec.network import own_stream
 from mesos_spec.properties import ALWAYS, EACH_STEP
-from mesos_spec.state import State
+from mesos_spec.state import Reign, Scheduler, State
 
 Some = Sometimes[State, ...]
 Deed = tuple[str, dict[str, Any]]  #: an action's name, and those of its names that matter
@@ -71,7 +72,8 @@ def begin(script: Script) -> Callable[[Bounds], State]:
     """
 
     def init(bounds: Bounds) -> State:
-        s = State(bounds=bounds)
+        known = {one: Scheduler(program.framework) for one, program in bounds.schedulers.items()}
+        s = State(bounds=bounds, scheduler=Per(known))
         for name, given in script:
             s = _first_step(s, ACTIONS[name], given)
         return s
@@ -86,6 +88,21 @@ def _first_step(s: State, action: Action[State, ...], given: dict[str, Any]) -> 
         except Disabled:
             continue
     raise ValueError(f"{action.name} is not possible with {given}: no model can start like this")
+
+
+# ---- choices and hearing -------------------------------------------------------------------
+#: What somebody decides, or happens to him.  All other actions hear what was sent.
+CHOICES = frozenset(
+    {
+        *("lead", "end_reign", "offer", "rescind", "forget_filter", "ping", "lose_agent"),
+        *("mark_unreachable", "lose_framework", "give_up_framework", "tear_down_by_operator"),
+        *("start_agent", "crash_agent", "turn_to", "register", "drop_link", "resend"),
+        *("executor_subscribes", "executor_updates", "executor_ends", "send_up"),
+        *("give_up_executor", "recover_executor"),
+        *("turn_scheduler_to", "ask_to_subscribe", "lose_stream", "crash_scheduler", "call"),
+        *("ack", "foreign_call"),
+    }
+)
 
 
 # ---- prompt channels -----------------------------------------------------------------------
@@ -142,13 +159,30 @@ def _put_off(one: Action[State, ...], fields: tuple[str, ...]) -> Action[State, 
 
 
 def heads(prompt: tuple[str, ...]) -> Callable[[State], list[Cell]]:
-    """The channels that must be served: the prompt ones that have mail, else all others."""
+    """The channels that must be served: the prompt ones that have mail, else all others.
+
+    Of both only those that somebody hears: mail to who has left is lost, sooner or later.
+    """
 
     def cells(s: State) -> list[Cell]:
-        full = [(f, key) for f in CHANNELS for key in KEYS[f](s) if len(getattr(s, f)[key])]
-        return [cell for cell in full if cell[0] in prompt] or full
+        full = [(f, k) for f in CHANNELS for k in KEYS[f](s) if len(getattr(s, f)[k])]
+        first = [(f, k) for f, k in full if f in prompt] or full
+        return [(f, k) for f, k in first if is_heard(s, f, k)]
 
     return cells
+
+
+def is_heard(s: State, field: str, key: Any) -> bool:
+    """Whether there is somebody at the receiving end of a channel with mail."""
+    if field == "up":
+        return s.reign[s.up[key].mail[0].epoch] == Reign.LEADING
+    if field == "down":
+        return bool(s.agent[key.agent].link == key)
+    if field == "calls":
+        return s.reign[key.epoch] == Reign.LEADING
+    if field == "events":
+        return bool(own_stream(s, key.scheduler) == key)
+    return True
 
 
 def crowded(room: int) -> Callable[[State], bool]:
@@ -162,13 +196,14 @@ def crowded(room: int) -> Callable[[State], bool]:
 
 def specification(
     name: str,
-    actions: Iterable[str],
+    choices: Iterable[str],
     script: Script = (),
     prompt: tuple[str, ...] = ("to_executor",),
     sometimes: tuple[Some, ...] = (),
 ) -> Specification[State]:
-    """A part of Mesos that starts with a script: these actions, and every claim."""
-    found = [ACTIONS[action] for action in ACTIONS if action in frozenset(actions)]
+    """A part of Mesos that starts with a script: these choices, all hearing, and every claim."""
+    chosen = frozenset(choices)
+    found = [one for name, one in ACTIONS.items() if name in chosen or name not in CHOICES]
     return Specification(
         name=name,
         init=begin(script),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mesos_spec.bounds import Program
+from mesos_spec.domains import fresh_frameworks
 from mesos_spec.ids import AgentId, FrameworkId, OfferId, SchedulerId, StreamId, TaskId, Uuid
 from mesos_spec.messages import (
     Accept,
@@ -32,9 +33,11 @@ Caller = tuple[FrameworkId, StreamId]
 
 
 def asks(s: State, scheduler: SchedulerId) -> list[Subscribe]:
-    """How a scheduler asks to be taken on."""
+    """How a scheduler asks to be taken on; as somebody new only while the model has ids."""
     program = s.bounds.schedulers[scheduler]
     framework = s.scheduler[scheduler].framework
+    if framework is None and not fresh_frameworks(s):
+        return []
     return [Subscribe(framework, program.info, program.suppressed, program.usable)]
 
 
@@ -79,6 +82,12 @@ def _accept(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterato
     for offer in s.held[me]:
         for ask in _new_tasks(s, program, offer):
             yield Accept(*who, (offer,), (ask,))
+
+
+def _accept_again(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
+    for offer in s.held[me]:
+        for ask in program.tasks:
+            yield Accept(*who, (offer,), (ask._replace(agent=offer.agent),))
 
 
 def _accept_all(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
@@ -154,6 +163,10 @@ def _revive(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterato
     yield Revive(*who)
 
 
+def _revive_one(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
+    yield Revive(*who, program.info.roles[:1])
+
+
 def _revive_other(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
     yield Revive(*who, ("not its role",))
 
@@ -178,6 +191,7 @@ Kind = Callable[[State, SchedulerId, Program, Caller], Iterator[Call]]
 
 KINDS: dict[str, Kind] = {
     "accept": _accept,
+    "accept again": _accept_again,
     "accept all": _accept_all,
     "accept twice": _accept_twice,
     "accept nothing": _accept_nothing,
@@ -191,6 +205,7 @@ KINDS: dict[str, Kind] = {
     "end executor": _end_executor,
     "message": _message,
     "revive": _revive,
+    "revive one": _revive_one,
     "revive other": _revive_other,
     "suppress": _suppress,
     "suppress other": _suppress_other,

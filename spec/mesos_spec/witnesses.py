@@ -124,7 +124,11 @@ def a_task_is_lost_on_its_way_to_its_executor(s: State, scheduler: SchedulerId) 
 @sometimes(cites=("AGT-9",), scheduler=schedulers)
 def a_task_never_reached_its_agent(s: State, scheduler: SchedulerId) -> bool:
     """A task was launched over a link that broke: the agent says that it does not have it."""
-    return hears(s, scheduler, "TASK_DROPPED", "REASON_RECONCILIATION")
+    return any(
+        isinstance(event, TaskUpdate)
+        and (event.source, event.reason) == ("SOURCE_AGENT", "REASON_RECONCILIATION")
+        for event in s.events[own_stream(s, scheduler)].mail
+    )
 
 
 # ---- updates -------------------------------------------------------------------------------
