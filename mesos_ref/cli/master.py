@@ -3,6 +3,7 @@
 import argparse
 import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     except ElectionError as error:
         _log.error("--election: %s", error)
         return EXIT_USAGE
+    options.set_up_files()
     options.set_up_memory()
     try:
         return trio.run(_serve, args, election)
@@ -98,11 +100,24 @@ async def _serve(args: argparse.Namespace, election: Election) -> int:
 
 
 async def _run_bare(shell: MasterShell) -> str | Exception:
-    """What `run` returns or raises, so that no nursery wraps it."""
+    """What `run` returns or raises, out of any nursery's wrapping."""
     try:
         return await shell.run()
     except (OSError, runtime.CoreFailed) as error:
         return error
+    except ExceptionGroup as group:  # of its parts, such as the election
+        refused = group.subgroup(OSError)
+        if refused is None:
+            raise
+        return OSError("; ".join(sorted({str(error) for error in _leaves(refused)})))
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _stop_on_signal(

@@ -7,8 +7,10 @@ import argparse
 import gc
 import json
 import logging
+import resource
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,13 @@ def set_up_memory() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
+def set_up_files() -> None:
+    """Allow as many connections as the machine lets this process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems have a limit beyond the limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def release() -> str:
     """Our own version."""
     try:
@@ -101,9 +110,10 @@ def speaker(as_json: bool, sentences: dict[str, str]) -> Callable[[str, dict[str
     """
 
     def speak(what: str, facts: dict[str, Any]) -> None:
-        if as_json:
-            print(json.dumps({"event": what, **facts}), flush=True)
-        elif what in sentences:
-            print(sentences[what].format(**facts), flush=True)
+        with suppress(BrokenPipeError):  # nobody listens any more; no reason to end
+            if as_json:
+                print(json.dumps({"event": what, **facts}), flush=True)
+            elif what in sentences:
+                print(sentences[what].format(**facts), flush=True)
 
     return speak

@@ -126,9 +126,11 @@ class MasterShell:
         return self._own is not None and not self._owner.is_stopping
 
     def _leader(self) -> Leader | None:
-        """The newest leader known: an election may show oneself late, but not an older one."""
-        known = [leader for leader in (self._own, self._seen) if leader is not None]
-        return max(known, key=lambda leader: leader.epoch, default=None)
+        """The newest leader known. An election may show oneself late, or a reign that is over."""
+        own, seen = self._own, self._seen
+        if own is None or (seen is not None and seen.epoch > own.epoch):
+            return seen
+        return own if self._is_leading() else None
 
     async def _contend(self, candidate: Candidate) -> None:
         """Compete until there is nothing left to compete for; leaving resigns."""

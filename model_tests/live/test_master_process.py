@@ -126,6 +126,29 @@ def test_a_port_that_is_taken_is_wrong_use() -> None:
             assert "Traceback" not in said
 
 
+def test_an_election_that_can_not_be_held_is_wrong_use() -> None:
+    with master("--election", "file:/dev/null/leader") as process:
+        assert process.popen.wait(timeout=20) == cli.EXIT_USAGE
+        assert process.popen.stderr is not None
+        said = process.popen.stderr.read()
+        assert "/dev/null" in said
+        assert "Traceback" not in said
+
+
+def test_a_master_goes_on_when_nobody_reads_its_lines(tmp_path: Path) -> None:
+    where = ("--election", f"file:{tmp_path / 'leader'}")
+    with master(*where) as first:
+        first.expect("leading")
+        with master(*where) as second:
+            port = second.expect("serving")["port"]
+            assert second.popen.stdout is not None
+            second.popen.stdout.close()
+            first.end(signal.SIGKILL)
+            while get(port, "/redirect").headers["Mesos-Ref-Epoch"] != "2":
+                assert second.popen.poll() is None
+            assert second.end(signal.SIGTERM) == 0
+
+
 # --- the command line alone -----------------------------------------------------------------------
 
 

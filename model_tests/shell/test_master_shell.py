@@ -268,21 +268,23 @@ def test_a_port_that_is_taken_is_said_and_the_other_is_let_go() -> None:
     assert net.closed == 1
 
 
-def test_the_newest_leader_known_is_shown() -> None:
-    def leader(epoch: int, port: int) -> Leader:
-        return Leader(epoch, Candidate(MasterInfo(id="x", ip=0, port=port, hostname="h")))
+def leader_at(epoch: int, port: int) -> Leader:
+    """Another master that leads."""
+    return Leader(epoch, Candidate(MasterInfo(id="x", ip=0, port=port, hostname="h")))
 
+
+def test_the_newest_leader_known_is_shown() -> None:
     async def main() -> None:
         election = ChosenElection()
         async with mastering(election=election) as bench:
             places: list[Sequence[str | None]] = []
-            for shown in (leader(1, 1), leader(2, 2), None):
+            for shown in (leader_at(1, 1), leader_at(2, 2), None):
                 election.show(shown)
                 await wait_all_tasks_blocked()
                 answer = await bench.request("GET", "/redirect")
                 said = answer.headers.get("location"), answer.headers.get("mesos-ref-epoch")
                 places.append(said)
-            election.show(leader(2, 2))
+            election.show(leader_at(2, 2))
             election.elect(3)
             await wait_all_tasks_blocked()
             answer = await bench.request("GET", "/redirect")
@@ -293,5 +295,22 @@ def test_the_newest_leader_known_is_shown() -> None:
                 (None, None),
                 (f"//memory:{bench.port}", "3"),
             ]
+
+    run_virtually(main)
+
+
+def test_a_leader_that_is_over_does_not_send_anybody_to_itself() -> None:
+    async def main() -> None:
+        election = ChosenElection()
+        async with mastering(election=election) as bench:
+            election.elect(4)
+            await wait_all_tasks_blocked()
+            assert bench.shell._leader() is not None
+            bench.shell._fall("the test said so")
+            election.show(leader_at(4, 1))
+            await wait_all_tasks_blocked()
+            assert bench.shell._leader() is None
+            bench.shell._seen = leader_at(5, 2)
+            assert bench.shell._leader() == leader_at(5, 2)
 
     run_virtually(main)
