@@ -38,6 +38,8 @@ from mesos_ref.http.messages import Limits
 from mesos_ref.http.server import serve
 from mesos_ref.isolation.client import TemplateError
 from mesos_ref.isolation.environment import AgentFacts
+from mesos_ref.isolation.interface import Exit as RunExit
+from mesos_ref.isolation.interface import IsolatorPlugin
 from mesos_ref.isolation.posix import open_posix_isolator
 from mesos_ref.isolation.sweep import end_runs
 from mesos_ref.ports.clock import Clock
@@ -90,6 +92,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     ids: IdSource
     leaders: Leaders
+    isolation: IsolatorPlugin = open_posix_isolator
 
 
 class AgentShell:
@@ -152,8 +155,8 @@ class AgentShell:
     async def _listen(self, kept: Mapping[str, Any]) -> Listener:
         """The port asked for; for 0, where executors of the last life would look for us."""
         host, port = self.settings.host, self.settings.port
-        last = kept.get("agent", {}).get("info", {}).get("port", 0)
-        if port == 0 and isinstance(last, int) and last != 0:
+        last = _last_port(kept)
+        if port == 0 and last != 0:
             try:
                 return await self.ports.net.listen(host, last)
             except OSError as error:
@@ -270,8 +273,11 @@ class _Life:
             next_call = self.executors.next_call
             yield NoopContainers(post_nowait, next_call, self.ports.ids, self.ports.clock), ()
             return
-        tell_end = lambda end: post_nowait(exit_of(end))  # noqa: E731
-        async with open_posix_isolator(settings.work_dir, tell_end) as isolator:
+
+        def tell_end(end: RunExit) -> None:
+            post_nowait(exit_of(end))
+
+        async with self.ports.isolation(settings.work_dir, tell_end) as isolator:
             try:
                 alive = await take_up(isolator, self.recovered)
             except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -366,6 +372,14 @@ class _Life:
             now_s=lambda: clock.wall_us() / 1e6,
             uptime_s=lambda: (clock.now_us() - start_us) / 1e6,
         )
+
+
+def _last_port(kept: Mapping[str, Any]) -> int:
+    """The port of the last life; 0 if there was none, or its note is none of ours."""
+    try:
+        return int(kept["agent"]["info"]["port"])
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 def _bare(error: Exception) -> Exception:

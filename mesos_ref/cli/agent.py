@@ -6,8 +6,9 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 import trio
 
@@ -21,6 +22,8 @@ from mesos_ref.election.interface import ElectionError
 from mesos_ref.election.open import open_election
 from mesos_ref.http.client import HttpClient, parse_url
 from mesos_ref.isolation.client import TemplateError
+from mesos_ref.isolation.interface import IsolatorPlugin
+from mesos_ref.isolation.posix import open_posix_isolator
 from mesos_ref.isolation.sweep import StillServedError
 from mesos_ref.ports.clock import TrioClock
 from mesos_ref.ports.detour import Detours, parse_detour
@@ -48,6 +51,9 @@ _SENTENCES = {"serving": "serving on http://{host}:{port}"}
 
 #: What can be wrong with the machine, or with how we are used.
 _REFUSALS = (OSError, JournalError, TemplateError, StillServedError)
+
+#: Where isolators are plugged in.
+ISOLATORS: Final = "mesos_ref.isolators"
 
 _GIB = 1024
 
@@ -79,6 +85,13 @@ def add(subparsers: Any) -> None:
     given("--hostname", help="what clients are told instead of --host")
     given("--name", type=options.name, default="agent", help="its name in logs and traces")
     _add_belongings(parser)
+    given(
+        "--isolation",
+        metavar="posix|NAME",
+        type=isolation,
+        default=open_posix_isolator,
+        help="how executors are kept apart; NAME is that of a plug-in (default posix)",
+    )
     given(
         "--noop-executor",
         action="store_true",
@@ -206,6 +219,7 @@ def make(args: argparse.Namespace) -> AgentShell:
         clock=TrioClock(),
         ids=runtime.SystemIds(),
         leaders=leaders(args.master, net),
+        isolation=args.isolation,
     )
     return AgentShell(config, settings, ports, announce=options.speaker(args.json, _SENTENCES))
 
@@ -266,6 +280,17 @@ def _attribute(name: str, value: str) -> Attribute:
         return Attribute(name=name, type="SCALAR", scalar=Scalar(value=float(value)))
     except ValueError:
         return Attribute(name=name, type="TEXT", text=Text(value=value))
+
+
+def isolation(text: str) -> IsolatorPlugin:
+    """The built-in isolation, or that of a plug-in."""
+    if text == "posix":
+        return open_posix_isolator
+    plugins = {plugin.name: plugin for plugin in entry_points(group=ISOLATORS)}
+    if text in plugins:
+        return cast(IsolatorPlugin, plugins[text].load())
+    known = ", ".join(["posix", *sorted(plugins)])
+    raise argparse.ArgumentTypeError(f"{text!r} is no isolation that is installed: {known}")
 
 
 def detour(text: str) -> tuple[tuple[str, int], tuple[str, int]]:

@@ -44,7 +44,9 @@ async def end_runs(work_dir: Path) -> Swept:
         if not where.is_over():
             await end_leftovers(where.meta.name, where)
             ended.append(where.meta.name)
-    left = processes.members_of({where.meta.name for where in runs})
+    leaders = [who for where in runs if (who := where.read_pid()) is not None]
+    sessions = {s for who in leaders if (s := processes.session_of(who)) is not None}
+    left = processes.members_of({where.meta.name for where in runs}, sessions)
     return Swept(tuple(sorted(ended)), tuple(sorted(left)))
 
 
