@@ -91,16 +91,16 @@ class Clocks:
         arm = _ARM.get(name)
         if arm is not None:
             arm(self, bound, now_us, record)
+
+    def over(self, record: Record) -> None:
+        """A record was judged: updates that it sent are waited for, twice as long if again."""
+        again = {(x.get("framework"), x.get("task")) for name, x in record.did if name == "resend"}
         for sent in record.sent:
             msg = sent.msg
             if msg is not None and msg.get("kind") == "Update":
-                self._sent_update(name, msg, now_us)
-
-    def _sent_update(self, name: str, msg: dict[str, Any], now_us: int) -> None:
-        status = msg["status"]
-        task = (msg["framework_id"], status["task_id"]["value"])
-        self._armed["sent", task] = now_us
-        self._resent[task] = self._resent.get(task, 0) + 1 if name == "resend" else 0
+                task = (msg["framework_id"], msg["status"]["task_id"]["value"])
+                self._armed["sent", task] = record.now
+                self._resent[task] = self._resent.get(task, 0) + 1 if task in again else 0
 
     def _offered(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
         self._armed["offer", bound["offer"]] = now_us

@@ -150,6 +150,7 @@ class Judge:
         self._remember(node, record, did)
         self._compare_view(node, record, did)
         self._drain(node, did)
+        node.clock.over(record)
 
     # ---- what was heard ----------------------------------------------------------------------
     def _hear(self, node: Node, record: Record) -> tuple[Cell, Any] | None:
