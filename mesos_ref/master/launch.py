@@ -108,7 +108,7 @@ def _accept(m: State, framework: Framework, call: scheduler.Accept, asked: list[
         if isinstance(demand, Demand):
             pool = _launch(m, framework, agent, role, task, demand, pool)
         else:
-            _reject(m, framework, agent, task, reason, demand)
+            _reject(m, framework, task, reason, demand)
     life_us = refuse_us(None if call.filters is None else call.filters.refuse_seconds, m.config)
     m.add_filter(agent, framework, role, pool, life_us)
 
@@ -122,12 +122,7 @@ def _pool(m: State, taken: list[Offer]) -> Resources:
 
 
 def _reject(
-    m: State,
-    framework: Framework,
-    agent: Agent,
-    task: TaskInfo,
-    reason: StatusReason,
-    fault: str,
+    m: State, framework: Framework, task: TaskInfo, reason: StatusReason, fault: str
 ) -> None:
     """A bad task never exists here; its resources stay in the pool (TSK-9)."""
     tell_status(m, framework, task.task_id, "TASK_ERROR", reason, fault, agent_id=task.agent_id)

@@ -243,7 +243,9 @@ def test_a_bad_task(bad: TaskInfo, why: str) -> None:
     rig, who, link = offered()
     rig.accept(who, bad)
     assert rig.statuses(who) == [(bad.task_id, *ERROR)]
-    assert why in rig.events[who.stream][-1].update.status.message
+    status = rig.events[who.stream][-1].update.status
+    assert why in status.message
+    assert status.agent_id == bad.agent_id
     assert len(rig.frames[link]) == 1
     assert free(rig) == "cpus:4;mem:1024"
     assert not any(key.startswith("tasks") for key in rig.core.view())
