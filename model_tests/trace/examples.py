@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model_tests.trace import example_agent, example_master, example_messages, example_scheduler
+from model_tests.trace import (
+    example_agent,
+    example_executor,
+    example_master,
+    example_messages,
+    example_scheduler,
+)
 from model_tests.trace.scripted import Line, written
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -20,6 +26,7 @@ GOLDENS = Path(__file__).parent / "goldens"
 EXAMPLES: dict[str, tuple[str, list[Line]]] = {
     "agent": ("agent", example_agent.LINES),
     "agent-messages": ("agent", example_messages.AT_AGENT),
+    "executor": ("executor", example_executor.LINES),
     "master": ("master", example_master.LINES),
     "master-messages": ("master", example_messages.AT_MASTER),
     "scheduler": ("scheduler", example_scheduler.LINES),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from mesos_ref.agent import tracing as agent_tracing
 from mesos_ref.agent.config import AgentConfig
+from mesos_ref.executor import tracing as executor_tracing
+from mesos_ref.executor.core import ExecutorConfig
 from mesos_ref.master import tracing as master_tracing
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.replay import Difference, replay
@@ -24,13 +26,21 @@ from model_tests.trace.examples import EXAMPLES
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "agent": agent_tracing.config_of(AgentConfig(resources=(values.CPUS,))),
+    "executor": executor_tracing.config_of(
+        ExecutorConfig(framework_id=values.FRAMEWORK, executor_id="t1")
+    ),
     "master": master_tracing.config_of(MasterConfig(), "M"),
     "scheduler": scheduler_tracing.config_of(SchedulerConfig(framework=values.INFO)),
 }
 
 #: Per role, all events of the examples; the first are the story, in order.
 EVENTS = {
-    role: [line.event for name in (role, f"{role}-messages") for line in EXAMPLES[name][1]]
+    role: [
+        line.event
+        for name in (role, f"{role}-messages")
+        if name in EXAMPLES
+        for line in EXAMPLES[name][1]
+    ]
     for role in CONFIGS
 }
 

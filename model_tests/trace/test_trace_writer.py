@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mesos_ref.agent import events as agent_events
+from mesos_ref.executor import events as executor_events
 from mesos_ref.master import events as master_events
 from mesos_ref.scheduler import events as scheduler_events
 from mesos_ref.scheduler.tracing import config_of
@@ -74,6 +75,7 @@ def test_the_schema_refuses_what_is_wrong() -> None:
 
 EVENTS: dict[str, Any] = {
     "agent": agent_events.Event,
+    "executor": executor_events.Event,
     "master": master_events.Event,
     "scheduler": scheduler_events.Event,
 }
@@ -95,8 +97,8 @@ def test_goldens_have_everything_the_schema_knows() -> None:
     known = json.dumps(SCHEMA["$defs"]["local"]) + json.dumps(SCHEMA["$defs"]["done"])
     for word in (locals_ | done) - {None}:
         assert f'"{word}"' in known
-    assert len(locals_ - {None}) == 16
-    assert len(done - {None}) == 14
+    assert len(locals_ - {None}) == 21
+    assert len(done - {None}) == 16
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
