@@ -77,6 +77,7 @@ def keep_all_of(agent: Agent, framework: Framework) -> None:
 
 
 def forget_framework(agent: Agent, framework: Framework) -> None:
+    """Nothing of it is here any more."""
     if framework.checkpoint:
         agent.keep(_framework_key(framework), None)
 
@@ -88,6 +89,7 @@ def keep_executor(agent: Agent, framework: Framework, executor: Executor) -> Non
 
 
 def forget_executor(agent: Agent, framework: Framework, executor: Executor) -> None:
+    """Its container is gone."""
     if framework.checkpoint:
         agent.keep(_executor_key(executor), None)
 
@@ -106,6 +108,7 @@ def keep_progress(agent: Agent, framework: Framework, task: Task) -> None:
 
 
 def forget_task(agent: Agent, framework: Framework, task: Task) -> None:
+    """Its end was acknowledged, or will never be."""
     if framework.checkpoint:
         agent.keep(_task_key(framework, task), None)
         agent.keep(_progress_key(framework, task), None)
@@ -118,6 +121,7 @@ def keep_update(agent: Agent, framework: Framework, queue: Queue, update: Update
 
 
 def forget_update(agent: Agent, framework: Framework, queue: Queue, update: Update) -> None:
+    """The promise is kept, or nobody holds us to it."""
     if framework.checkpoint:
         agent.keep(_update_key(framework, queue, update), None)
 

@@ -1,6 +1,6 @@
-"""Leaders, links and registration: `turn_to`, `register`, `be_registered`, `drop_link`, …
+"""An agent finds its leader, registers, obeys it and nobody before it, and notices when it is gone.
 
-Ids in the names of tests are those of docs/explanation/steps.md.
+Ids in the names of tests are those of docs/explanation/steps.md, in lower case.
 """
 
 from __future__ import annotations
