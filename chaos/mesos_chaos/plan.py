@@ -137,10 +137,11 @@ def parse_scenario(text: str, name: str) -> Scenario:
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
-        raise PlanError("\n".join(_complaints(name, error))) from None
+        raise PlanError("\n".join(complaints(name, error))) from None
 
 
-def _complaints(name: str, error: ValidationError) -> list[str]:
+def complaints(name: str, error: ValidationError) -> list[str]:
+    """A line for each thing that is wrong: the file, the path to the key, a sentence."""
     return [f"{name}: {_path(e['loc'])}: {_sentence(e)}" for e in error.errors()]
 
 

@@ -1,0 +1,74 @@
+"""`mesos-chaos mutants`: plant known bugs one by one, and see which are caught, and by what."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from mesos_chaos.cli import EXIT_USAGE
+
+_ABOUT = """\
+Plant each mutant in a process of its own, run simulated scenarios there, and report which were
+caught, by which property, after how many plans.
+
+  mesos-chaos mutants
+  mesos-chaos mutants --only old_leader_is_obeyed
+  mesos-chaos mutants --from my_mutants/ --json
+"""
+
+
+def add(subparsers: Any, help_text: str) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "mutants",
+        help=help_text,
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", metavar="ID", action="append", help="this one (may be repeated)")
+    parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="other mutants")
+    parser.add_argument("--budget-s", type=float, default=60.0, help="CPU seconds each (60)")
+    parser.add_argument("--seeds", type=int, default=40, help="seeds to try each (40)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if every mutant was caught, 1 if one survived."""
+    from mesos_chaos.mutants import MutantError, mutants_in, shipped_mutants
+    from mesos_chaos.mutants.hunt import hunt
+
+    try:
+        mutants = shipped_mutants() if args.folder is None else mutants_in(args.folder)
+        chosen = {name: mutants[name] for name in args.only or mutants}
+    except (MutantError, KeyError) as error:
+        print(f"mesos-chaos mutants: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    rows = []
+    for name, mutant in chosen.items():
+        found = hunt(mutant, args.budget_s, args.seeds)
+        rows.append(
+            {
+                "id": name,
+                "tiers": list(mutant.tiers),
+                "breaks": mutant.breaks,
+                "caught": found.caught,
+                "property": found.property,
+                "plans": found.plans,
+                "cpu_s": round(found.cpu_s, 2),
+            }
+        )
+        if not args.json:
+            word = "caught  " if found.caught else "SURVIVED"
+            print(
+                f"{word} {name:<32} {found.plans:>4} plans {found.cpu_s:6.1f} s  {found.property[:90]}"
+            )
+    caught = sum(bool(row["caught"]) for row in rows)
+    if args.json:
+        print(json.dumps({"mutants": rows, "caught": caught}))
+    else:
+        print(f"{caught} of {len(rows)} mutants caught")
+    return 0 if caught == len(rows) else 1
