@@ -213,11 +213,16 @@ class Work:
         return EXIT_FAILED if verdict is not None and not verdict.unsettled else EXIT_UNKNOWN
 
     def _facts(self) -> dict[str, Any]:
-        facts = msgspec.to_builtins(self._progress)
-        if self._verdict is not None:
-            facts = msgspec.to_builtins(self._verdict)
-            facts |= facts.pop("progress")
-        return {"complete": self._verdict is not None and self._verdict.is_complete, **facts}
+        """Numbers of items, and names of those that are worth naming."""
+        verdict = self._verdict
+        facts: dict[str, Any] = {"complete": verdict is not None and verdict.is_complete}
+        facts |= msgspec.to_builtins(self._progress if verdict is None else verdict.progress)
+        del facts["given_up"]
+        if verdict is not None:
+            names = msgspec.to_builtins(verdict)
+            del names["progress"]
+            facts |= names
+        return facts
 
     def _sentence(self) -> str:
         verdict, wanted = self._verdict, len(self._items)

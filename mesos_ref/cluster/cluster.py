@@ -40,8 +40,6 @@ RESTART_MAX_S: Final = 5.0
 #: A life that lasted longer counts as a success.
 GOOD_LIFE_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.02
-#: How long the last words of a dead member may take to arrive.
-_LAST_WORDS_S: Final = 0.2
 
 Tell = Callable[[str], None]
 Detours = Callable[[Member, Sequence[Member]], Awaitable[Sequence[str]]]
@@ -72,7 +70,7 @@ class Cluster:
         for number, master in enumerate(self.masters):
             master.port = spec.port + number if spec.port else 0
         self._watch = Watch(spec.election)
-        #: Set when the last master is gone for good.
+        #: Set when the last master is gone, and none comes back by itself.
         self.headless = trio.Event()
         self._is_ending = False
         self._restart_s: dict[str, float] = {}
@@ -233,6 +231,8 @@ class Cluster:
             process = member.start(python_for(os.getpid()), environment)
         except OSError as error:
             raise ClusterError(f"{member.name} can't be started: {error}") from error
+        if member.kind == "master" and self.headless.is_set():
+            self.headless = trio.Event()
         self._nursery.start_soon(self._attend, member, process)
 
     async def _until_serving(self, member: Member) -> None:
@@ -241,24 +241,19 @@ class Cluster:
             raise ClusterError(member.epitaph())
 
     async def _attend(self, member: Member, process: ChildProcess) -> None:
-        """One life, to its end."""
+        """One life, to its end; also while everything is cancelled, for then it must end."""
         began_s = trio.current_time()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, member, process)
-            returncode = await process.wait()
-            nursery.cancel_scope.deadline = trio.current_time() + _LAST_WORDS_S
-        if member.process is process:
-            was_serving = bool(member.facts)
-            member.is_settled.set()
-            if was_serving and not self._is_ending:
-                await self._mourn(member, returncode, trio.current_time() - began_s)
+        with trio.CancelScope(shield=True):
+            returncode = await process.live(lambda line: self._hear(member, line))
+        was_serving = bool(member.facts)
+        member.is_settled.set()
+        if was_serving and not self._is_ending:
+            await self._mourn(member, returncode, trio.current_time() - began_s)
 
-    async def _listen(self, member: Member, process: ChildProcess) -> None:
-        async for line in process.lines():
-            if member.process is process:
-                said = member.hear(line)
-                if said.get("event") == "leading":
-                    self._tell(f"{member.name} leads, epoch {said['epoch']}")
+    def _hear(self, member: Member, line: bytes) -> None:
+        said = member.hear(line)
+        if said.get("event") == "leading":
+            self._tell(f"{member.name} leads, epoch {said['epoch']}")
 
     async def _mourn(self, member: Member, returncode: int, lived_s: float) -> None:
         """Tell of an end; start a deposed master again, or whatever is to be revived."""

@@ -10,16 +10,19 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import trio
 
-_READ_BYTES = 65_536
+_READ_BYTES: Final = 65_536
+#: How long the last words of a dead child may take to arrive, if a child of its own has its stdout.
+_LAST_WORDS_S: Final = 0.2
 
 
 class ChildProcess:
-    """A running child.  Exactly one task calls `wait`, and one reads `lines`."""
+    """A running child.  Exactly one task calls `live`."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         """Start it, its stderr appended to `log`.  Raises `OSError`."""
@@ -44,26 +47,28 @@ class ChildProcess:
         """As `subprocess` has it: negative for a signal; None while it runs, or is not reaped."""
         return self._popen.returncode
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """What it prints, line by line, until it closes its stdout."""
-        unread = b""
-        async with self._stdout:
-            while data := await self._stdout.receive_some(_READ_BYTES):
-                *whole, unread = (unread + data).split(b"\n")
-                for line in whole:
-                    yield line
-
-    async def wait(self) -> int:
-        """Wait for its end, and reap it."""
-        await trio.lowlevel.wait_readable(self._pidfd)
+    async def live(self, hear: Callable[[bytes], None]) -> int:
+        """Hand each line it prints to `hear`, wait for its end, and reap it; the return code."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read, hear)
+            await trio.lowlevel.wait_readable(self._pidfd)
+            nursery.cancel_scope.deadline = trio.current_time() + _LAST_WORDS_S
         returncode = self._popen.wait()
         trio.lowlevel.notify_closing(self._pidfd)
         os.close(self._pidfd)
         self._ended.set()
         return returncode
 
+    async def _read(self, hear: Callable[[bytes], None]) -> None:
+        unread = b""
+        async with self._stdout:
+            while data := await self._stdout.receive_some(_READ_BYTES):
+                *lines, unread = (unread + data).split(b"\n")
+                for line in lines:
+                    hear(line)
+
     async def ended(self) -> None:
-        """Return once it is reaped; for everybody but the task in `wait`."""
+        """Return once it is reaped, and its last words are heard."""
         await self._ended.wait()
 
     def signal(self, number: int) -> bool:
