@@ -280,12 +280,15 @@ class FakeMaster:
         listener = await self.net.listen(self.host, self.port)
         self.port = listener.port
         task_status.started()
+        taken: list[Stream] = []
         try:
             while True:
-                self._links.send_nowait(await listener.accept())
+                taken.append(await listener.accept())
+                self._links.send_nowait(taken[-1])
         finally:
             with trio.CancelScope(shield=True):
-                await listener.aclose()
+                for each in (listener, *taken):
+                    await each.aclose()
 
     async def linked(self, epoch: int = 1) -> MasterLink:
         """The next link, its hello heard."""
