@@ -20,11 +20,12 @@ from typing import Any, Final
 
 #: Most bytes of one read, as in Mesos (16 pages); readers ask again.
 MAX_READ_BYTES: Final = 64 * 1024
-#: How deep things lie: <agent>/frameworks/<framework>/executors/<executor>/runs/<container>.
-_FRAMEWORKS: Final = 2
-_SANDBOX: Final = 6
 #: Most bytes of one download; what is longer can be read piece by piece.
 MAX_DOWNLOAD_BYTES: Final = 256 * 1024 * 1024
+
+#: How deep things lie: <agent>/frameworks/<framework>/executors/<executor>/runs/<container>.
+_FRAMEWORKS: Final = 2
+_SANDBOX: Final = 7
 
 
 class FileError(Exception):
@@ -81,9 +82,7 @@ class Files:
             return shown
 
     @contextmanager
-    def _opened(
-        self, path: str, least: int = _SANDBOX
-    ) -> Iterator[tuple[int, os.stat_result]]:
+    def _opened(self, path: str, least: int = _SANDBOX) -> Iterator[tuple[int, os.stat_result]]:
         """A descriptor of what lies at `path`, if that is at least so deep below our root."""
         if not path:
             raise FileError(400, "Expecting 'path=value' in query.")
