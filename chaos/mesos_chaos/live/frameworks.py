@@ -98,21 +98,19 @@ class LiveFramework:
         return [sys.executable, "-m", "mesos_ref", "run", "--json", *words, "--", want.command]
 
     async def _attend(self, process: ChildProcess) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, process)
-            returncode = await process.wait()
-            nursery.cancel_scope.deadline = trio.current_time() + 1.0
+        """One life, to its end; also while everything is cancelled, for then it must end."""
+        with trio.CancelScope(shield=True):
+            returncode = await process.live(self._hear)
         if process is not self._process or returncode == -signal.SIGKILL:
             return
         if self._command is not None:
-            self.outcome = {"complete": returncode == 0, "exit": returncode}
-        self.outcome.setdefault("exit", returncode)
+            self.outcome = {"complete": returncode == 0}
+        self.outcome["exit"] = returncode
         self.done.set()
 
-    async def _listen(self, process: ChildProcess) -> None:
-        async for line in process.lines():
-            if self._command is None and line.startswith(b"{"):
-                self.outcome = msgspec.json.decode(line)
+    def _hear(self, line: bytes) -> None:
+        if self._command is None and line.startswith(b"{"):
+            self.outcome = msgspec.json.decode(line)
 
     async def kill(self) -> bool:
         """SIGKILL; False if it does not run."""

@@ -106,14 +106,12 @@ class Proxy:
         direction: Direction,
         give_up: Callable[[], None],
     ) -> None:
-        try:
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for due, data in receive:
                 await trio.sleep_until(due)
                 await self._while_cut(direction)
                 await sink.send_all(data)
             await self._while_cut(direction)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the reader's end is gone: so is the connection
         give_up()
 
     async def _while_cut(self, direction: Direction) -> None:
