@@ -145,7 +145,7 @@ class Work:
         self._items = items_of(args)
         self._progress = Items().progress()
         #: None as long as it goes on, and if it was cut short to be gone on with.
-        self._verdict: Verdict | None = None
+        self.verdict: Verdict | None = None
         self._failure: Exception | None = None
         self._patience = trio.CancelScope()
 
@@ -172,7 +172,7 @@ class Work:
         self._patience.deadline = trio.current_time() + args.timeout_s
         goes_on = args.journal is not None
         with self._patience if goes_on else trio.CancelScope():
-            self._verdict = await run_items(
+            self.verdict = await run_items(
                 args.master,
                 self._items,
                 name=args.name,
@@ -203,7 +203,7 @@ class Work:
 
     def report(self) -> int:
         """Say how it ended; the exit code."""
-        verdict = self._verdict
+        verdict = self.verdict
         if self._args.json:
             print(msgspec.json.encode(self._facts()).decode())
         else:
@@ -214,7 +214,7 @@ class Work:
 
     def _facts(self) -> dict[str, Any]:
         """Numbers of items, and names of those that are worth naming."""
-        verdict = self._verdict
+        verdict = self.verdict
         facts: dict[str, Any] = {"complete": verdict is not None and verdict.is_complete}
         facts |= msgspec.to_builtins(self._progress if verdict is None else verdict.progress)
         del facts["given_up"]
@@ -225,7 +225,7 @@ class Work:
         return facts
 
     def _sentence(self) -> str:
-        verdict, wanted = self._verdict, len(self._items)
+        verdict, wanted = self.verdict, len(self._items)
         progress = self._progress if verdict is None else verdict.progress
         tasks = f"{progress.attempts} task{'s' if progress.attempts != 1 else ''}"
         if progress.lost:

@@ -147,6 +147,8 @@ async def _serve(spec: ClusterSpec, as_json: bool) -> int:
         nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
+    if code == EXIT_OK:
+        tell("all of it has ended; nothing is left running")
     return code
 
 
