@@ -16,9 +16,11 @@ import msgspec
 import trio
 
 from mesos_ref.http import recordio
-from mesos_ref.http.codec import ResponseParser, render_request
+from mesos_ref.http.codec import Answer, ResponseParser, render_request
 from mesos_ref.http.messages import NO_HEADERS, Limits
 from mesos_ref.ports.net import STREAM_OVER, Net, Stream
+
+__all__ = ["Answer", "HttpClient", "HttpError", "RecordStream", "parse_url"]
 
 #: A kept connection is used again within this time; servers usually wait longer before closing.
 KEEP_S = 15.0
@@ -40,14 +42,6 @@ class HttpError(Exception):
     def __init__(self, sentence: str, may_have_been_heard: bool = True) -> None:
         super().__init__(sentence)
         self.may_have_been_heard = may_have_been_heard
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole response.  Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -154,6 +154,7 @@ class RequestParser(_Assembly):
             self._body_bytes = int(length)  # refused before it is sent
 
     def on_message_complete(self) -> None:
+        """A request is whole: it is kept, unless it broke a limit."""
         self._is_under_way = False
         self._check_limits()
         if self.fault is not None:
@@ -263,6 +264,67 @@ class ResponseParser(_Assembly):
     def on_message_complete(self) -> None:
         if self.is_head_done:
             self.is_complete = True
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole response.  Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class AnswerParser(_Assembly):
+    """Turns a connection's bytes into whole responses, one after the other.
+
+    For requests that were sent without waiting (none of them a HEAD).  A response whose body only
+    ends with the connection can't be followed by another, so it is none here.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._parser = httptools.HttpResponseParser(self)
+        self._ready: deque[Answer] = deque()
+        #: Whether the server takes more requests on this connection.
+        self.keep_alive = True
+        #: What is wrong with what came; nothing after it can be read.
+        self.fault: str | None = None
+
+    def next_answer(self) -> Answer | None:
+        """The oldest response that is whole."""
+        return self._ready.popleft() if self._ready else None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they come."""
+        if self.fault is not None:
+            return
+        if not self._headers_done:
+            self._unfinished_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.fault = f"malformed response: {error}"
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if self._has_long_headers:
+            self.fault = f"headers are longer than {self._limits.header_bytes} bytes"
+        elif self._has_long_body:
+            self.fault = f"the body is longer than {self._limits.body_bytes} bytes"
+
+    # Called by the parser ---------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._check_limits()
+        self._reset()
+
+    def on_message_complete(self) -> None:
+        self._check_limits()
+        status = self._parser.get_status_code()
+        if status >= 200 and self.fault is None:  # else 100 Continue; the answer is still to come
+            self._ready.append(Answer(status, self._headers, self._take_body()))
+            self.keep_alive = self._parser.should_keep_alive()
+        self._headers_done = False
 
 
 # Writing --------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """An HTTP/1.1 server for a few endpoints: requests in order, answers whole or streaming.
 
 Each connection is one task: it reads a request, awaits the handler, writes the answer in one piece,
-and goes on.  Time limits cost one deadline per connection, moved as it goes, rather than a scope
+and goes on.  A handler that has handed a request on may return `Later` instead of waiting; then the
+requests that came in the same piece are handled meanwhile, and all their answers are written, in
+order, in one piece.  Time limits cost one deadline per connection, moved as it goes, rather than a scope
 per request.  A request that is malformed or too large is answered with a sentence and the
 connection closed; a handler that raises is answered 500, and `on_error` hears of it.
 """
@@ -11,16 +13,43 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import count
+from typing import NamedTuple
 
 import trio
 
-from mesos_ref.http.codec import CONTINUE, RequestParser, render_response
+from mesos_ref.http.codec import CONTINUE, Incoming, RequestParser, render_response
 from mesos_ref.http.messages import Limits, Request, Response
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
 
-Handler = Callable[[Request], Awaitable[Response | StreamResponse]]
+
+class Later:
+    """An answer that somebody will `settle`."""
+
+    __slots__ = ("_answer", "_settled")
+
+    def __init__(self) -> None:
+        self._answer: Response | None = None
+        self._settled: trio.Event | None = None
+
+    def settle(self, answer: Response) -> None:
+        """This is the answer."""
+        self._answer = answer
+        if self._settled is not None:
+            self._settled.set()
+
+    async def wait(self) -> Response:
+        """The answer, once it is there."""
+        if self._answer is None:
+            self._settled = trio.Event()
+            await self._settled.wait()
+        assert self._answer is not None
+        return self._answer
+
+
+Handler = Callable[[Request], Awaitable[Response | StreamResponse | Later]]
 OnError = Callable[[Exception, Request], None]
 
 _READ_BYTES = 64 * 1024
@@ -43,6 +72,19 @@ _log = logging.getLogger("mesos_ref.http")
 def log_error(error: Exception, request: Request) -> None:
     """The usual `on_error`: log the traceback."""
     _log.error("handler failed: %s %s", request.method, request.target, exc_info=error)
+
+
+class _Due(NamedTuple):
+    """An answer to be written, perhaps not there yet, and what it answers."""
+
+    answer: Response | Later
+    incoming: Incoming
+
+    async def render(self) -> bytes:
+        answer, incoming = self.answer, self.incoming
+        whole = await answer.wait() if isinstance(answer, Later) else answer
+        is_head = incoming.request.method == "HEAD"
+        return render_response(whole, incoming.keep_alive, is_head)
 
 
 async def serve(
@@ -99,16 +141,15 @@ class _Server:
     async def serve_connection(self, stream: Stream) -> None:
         """All of one connection's life."""
         try:
-            if self._serving < self._limits.connections:
-                self._serving += 1
-                try:
-                    await self._serve_requests(stream)
-                finally:
-                    self._serving -= 1
-            else:
-                await self._turn_away(stream)
-        except STREAM_OVER:
-            pass
+            with suppress(*STREAM_OVER):
+                if self._serving < self._limits.connections:
+                    self._serving += 1
+                    try:
+                        await self._serve_requests(stream)
+                    finally:
+                        self._serving -= 1
+                else:
+                    await self._turn_away(stream)
         finally:
             await _close(stream)
 
@@ -140,12 +181,14 @@ class _Server:
         self, stream: Stream, parser: RequestParser, scope: trio.CancelScope
     ) -> Response | None:
         """Answer requests; returns the answer to one that can't be taken."""
-        idle_timeout_s = self._limits.idle_timeout_s
-        scope.deadline = trio.current_time() + idle_timeout_s
+        scope.deadline = trio.current_time() + self._limits.idle_timeout_s
         was_under_way = False
+        #: Requests that were handed on, and those behind them.
+        due: list[_Due] = []
         while True:
             incoming = parser.next_request()
             if incoming is None:
+                await self._write(due, stream, scope)
                 if parser.fault is not None:
                     return parser.fault
                 if parser.is_under_way and not was_under_way:
@@ -162,15 +205,25 @@ class _Server:
             scope.deadline = float("inf")
             answer = await self._answer(incoming.request)
             if isinstance(answer, StreamResponse):
+                await self._write(due, stream, scope)
                 await answer.run(stream)
                 return None
-            scope.deadline = trio.current_time() + idle_timeout_s
-            is_head = incoming.request.method == "HEAD"
-            await stream.send_all(render_response(answer, incoming.keep_alive, is_head))
-            if not incoming.keep_alive:
-                return None
+            due.append(_Due(answer, incoming))
+            if not isinstance(answer, Later) or not incoming.keep_alive:
+                await self._write(due, stream, scope)
+                if not incoming.keep_alive:
+                    return None
 
-    async def _answer(self, request: Request) -> Response | StreamResponse:
+    async def _write(self, due: list[_Due], stream: Stream, scope: trio.CancelScope) -> None:
+        """Wait for these answers and write them, in one piece."""
+        if due:
+            scope.deadline = float("inf")
+            pieces = [await each.render() for each in due]
+            due.clear()
+            scope.deadline = trio.current_time() + self._limits.idle_timeout_s
+            await stream.send_all(b"".join(pieces))
+
+    async def _answer(self, request: Request) -> Response | StreamResponse | Later:
         try:
             return await self._handler(request)
         except Exception as error:

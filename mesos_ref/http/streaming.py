@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import trio
 
@@ -127,7 +128,7 @@ class StreamResponse:
             self.ended.set()
 
     async def _write(self, connection: Stream) -> None:
-        data = render_stream_head(self.content_type, self.headers)
+        data = render_stream_head(self.content_type, self.headers) + self._take_chunks()
         with trio.CancelScope() as scope:
             try:
                 while True:
@@ -172,10 +173,8 @@ class StreamResponse:
 
     async def _watch(self, connection: Stream, cancel: Callable[[], None]) -> None:
         """Read, so that a client that goes away is noticed at once.  What it says is dropped."""
-        try:
+        with suppress(*STREAM_OVER):
             while await connection.receive_some(4096):
                 pass
-        except STREAM_OVER:
-            pass
         self.lose("the client went away")
         cancel()

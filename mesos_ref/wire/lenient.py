@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -161,8 +162,6 @@ def _read_double(data: Any, path: str) -> float:
 
 def _read_bytes(data: Any, path: str) -> bytes:
     if isinstance(data, str):
-        try:
+        with suppress(binascii.Error, ValueError):
             return base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            pass
     raise _wrong(path, "bytes in base64", data)
