@@ -63,10 +63,13 @@ class AskedLeaders:
         self._newest: Leader | None = None
 
     async def watch(self, post: Callable[[LeaderSeen], Awaitable[None]]) -> None:
+        async with trio.open_nursery() as nursery:
+            for url in self._masters:  # each by itself: one that hangs holds up no other
+                nursery.start_soon(self._keep_asking, url, post)
+
+    async def _keep_asking(self, url: str, post: Callable[[LeaderSeen], Awaitable[None]]) -> None:
         while True:
-            async with trio.open_nursery() as nursery:
-                for url in self._masters:
-                    nursery.start_soon(self._ask, url, post)
+            await self._ask(url, post)
             await trio.sleep(ASK_EVERY_S)
 
     async def locate(self, url: str) -> tuple[str, int]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -13,6 +18,7 @@ from mesos_ref.election.single import SingleElection
 from mesos_ref.http.client import Answer, HttpClient
 from mesos_ref.http.messages import Request, Response
 from mesos_ref.ports.detour import Detours, parse_detour
+from mesos_ref.resources import Resources
 from mesos_ref.wire.v1 import Address, MasterInfo
 from model_tests.shell.memory_net import MemoryNet, run_virtually, serving
 
@@ -111,6 +117,41 @@ def test_an_election_tells_where_links_go() -> None:
 )
 def test_what_master_may_say(where: str, kind: type) -> None:
     assert isinstance(command.leaders(where, MemoryNet()), kind)
+
+
+# Words on the command line ------------------------------------------------------------------------
+
+
+def test_attributes_are_numbers_or_text() -> None:
+    rack, level = command.attributes("rack:a b; level:2.5;")
+    assert (rack.name, rack.type, rack.text and rack.text.value) == ("rack", "TEXT", "a b")
+    assert (level.name, level.type, level.scalar and level.scalar.value) == ("level", "SCALAR", 2.5)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "why"),
+    [
+        (command.attributes, "rack", "'rack' is no attribute"),
+        (command.attributes, ":x", "':x' is no attribute"),
+        (command.resources, "cpus:lots", "lots"),
+        (command.resources, "cpus(role):4", "cpus"),
+        (command.isolation, "nowhere", "'nowhere' is no isolation that is installed: posix"),
+        (command.detour, "a:1", "'a:1' is no detour"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused(
+    read: Callable[[str], object], text: str, why: str
+) -> None:
+    with pytest.raises(ArgumentTypeError, match=re.escape(why)):
+        read(text)
+
+
+def test_an_agent_offers_what_its_machine_has(tmp_path: Path) -> None:
+    found = Resources.from_wire(command.machine_resources(tmp_path))
+    assert found.milli("cpus") >= 1000
+    assert found.milli("mem") > 0
+    assert found.milli("disk") > 0
+    assert found.ranges == {"ports": ((31000, 32000),)}
 
 
 # Detours ------------------------------------------------------------------------------------------
