@@ -1,0 +1,1 @@
+"""The documentation: pages that are written by hand, and the code that writes the others."""

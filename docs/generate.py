@@ -1,0 +1,58 @@
+"""`python -m docs.generate` writes what the documentation says of the code, from the code.
+
+All of docs/reference but the trace format, and the table of figures in README.md.  With `--check`
+nothing is written; the exit code is 1, and the names of the stale pages are printed, if writing
+would change something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from docs.pages import chaos, commands, measured, requirements, specification
+
+ROOT = Path(__file__).parent.parent
+
+#: Path → what must be in it.
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/requirements.md": requirements.requirements_page,
+    "docs/reference/actions.md": specification.actions,
+    "docs/reference/properties.md": specification.properties_page,
+    "docs/reference/messages.md": specification.messages_page,
+    "docs/reference/models.md": specification.models,
+    "docs/reference/scenarios.md": chaos.scenarios,
+    "docs/reference/faults.md": chaos.faults,
+    "docs/reference/mutants.md": chaos.mutants,
+    "docs/reference/cli.md": commands.commands,
+    "README.md": lambda: measured.put_in((ROOT / "README.md").read_text()),
+}
+
+
+def stale() -> list[str]:
+    """The pages that are not what the code says."""
+    return [path for path, made in PAGES.items() if _there(path) != made()]
+
+
+def _there(path: str) -> str:
+    file = ROOT / path
+    return file.read_text() if file.exists() else ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write all pages, or say which would change."""
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    args = parser.parse_args(argv)
+    found = stale()
+    for path in found:
+        if not args.check:
+            (ROOT / path).write_text(PAGES[path]())
+        print(f"{'stale' if args.check else 'written'}: {path}")
+    return 1 if args.check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
