@@ -315,7 +315,6 @@ class AnswerParser(_Assembly):
     # Called by the parser ---------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._check_limits()
         self._reset()
 
     def on_message_complete(self) -> None:

@@ -63,6 +63,8 @@ class Pipeline:
         while True:
             answer = parser.next_answer()
             if answer is not None:
+                if not self.outstanding:
+                    raise HttpError(f"{self._connection.peer}: a response nobody asked for")
                 self.outstanding -= 1
                 return answer
             if parser.fault is not None:

@@ -3,9 +3,11 @@
 Each connection is one task: it reads a request, awaits the handler, writes the answer in one piece,
 and goes on.  A handler that has handed a request on may return `Later` instead of waiting; then the
 requests that came in the same piece are handled meanwhile, and all their answers are written, in
-order, in one piece.  Time limits cost one deadline per connection, moved as it goes, rather than a scope
-per request.  A request that is malformed or too large is answered with a sentence and the
-connection closed; a handler that raises is answered 500, and `on_error` hears of it.
+order, in one piece.
+
+Time limits cost one deadline per connection, moved as it goes, rather than a scope per request.  A
+request that is malformed or too large is answered with a sentence and the connection closed; a
+handler that raises is answered 500, and `on_error` hears of it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,22 @@ from mesos_ref.http.codec import CONTINUE, Incoming, RequestParser, render_respo
 from mesos_ref.http.messages import Limits, Request, Response
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
+
+_READ_BYTES = 64 * 1024
+
+#: How long, and how much, a client that was refused may go on sending before the connection is cut.
+#: Closing at once would reset the connection, and it might never read why: many clients read only
+#: after they have sent everything.  What comes is dropped, so it costs no memory.
+_DRAIN_S = 1.0
+_DRAIN_BYTES = 64 * 1024 * 1024
+
+#: Connections beyond the limit that are told so at once; any more are cut.
+_REFUSED_AT_ONCE = 100
+
+#: The machine has run out of something that other connections will give back.
+_PASSING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_log = logging.getLogger("mesos_ref.http")
 
 
 class Later:
@@ -51,22 +69,6 @@ class Later:
 
 Handler = Callable[[Request], Awaitable[Response | StreamResponse | Later]]
 OnError = Callable[[Exception, Request], None]
-
-_READ_BYTES = 64 * 1024
-
-#: How long, and how much, a client that was refused may go on sending before the connection is cut.
-#: Closing at once would reset the connection, and it might never read why: many clients read only
-#: after they have sent everything.  What comes is dropped, so it costs no memory.
-_DRAIN_S = 1.0
-_DRAIN_BYTES = 64 * 1024 * 1024
-
-#: Connections beyond the limit that are told so at once; any more are cut.
-_REFUSED_AT_ONCE = 100
-
-#: The machine has run out of something that other connections will give back.
-_PASSING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-_log = logging.getLogger("mesos_ref.http")
 
 
 def log_error(error: Exception, request: Request) -> None:

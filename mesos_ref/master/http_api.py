@@ -17,6 +17,7 @@ import msgspec
 
 from mesos_ref.election.interface import Leader
 from mesos_ref.http.messages import Request, Response
+from mesos_ref.http.server import Later
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.master import operator
 from mesos_ref.master.events import OperatorTeardown
@@ -35,7 +36,7 @@ EPOCH_HEADER: Final = "Mesos-Ref-Epoch"
 #: Where agents connect, `host:port`, beside a redirect.
 LINK_HEADER: Final = "Mesos-Ref-Link"
 
-Answer = Response | StreamResponse
+Answer = Response | StreamResponse | Later
 Handle = Callable[[Request], Awaitable[Answer]]
 Read = Callable[[], Any]
 

@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from mesos_ref.http.messages import Limits, Request, Response
+from mesos_ref.http.server import Later
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.master.events import Call, Event, StreamEnded
 from mesos_ref.step import Answer, IdSource, MessageId
@@ -90,13 +91,17 @@ def message_id(request: Request) -> MessageId | str | None:
 
 
 class _Waiting:
-    """A request that the core has not answered."""
+    """A SUBSCRIBE that the core has not answered: it may become a stream."""
 
     __slots__ = ("answer", "answered")
 
     def __init__(self) -> None:
         self.answered = trio.Event()
         self.answer: Response | StreamResponse | None = None
+
+    def settle(self, answer: Response | StreamResponse) -> None:
+        self.answer = answer
+        self.answered.set()
 
 
 class Schedulers:
@@ -118,7 +123,7 @@ class Schedulers:
         self._limits = limits
         self._requests = 0
         self._foreign = 0
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, _Waiting | Later] = {}
         self._streams: dict[str, StreamResponse] = {}
         #: How many calls of each type have come in.
         self.calls: dict[str, int] = {}
@@ -134,7 +139,7 @@ class Schedulers:
 
     # What clients do ----------------------------------------------------------------------------
 
-    async def serve_call(self, request: Request) -> Response | StreamResponse:
+    async def serve_call(self, request: Request) -> Response | StreamResponse | Later:
         """POST /api/v1/scheduler, at a master that leads."""
         refusal = refuse_method(request, "POST") or refuse_content_type(request)
         if refusal is not None:
@@ -157,29 +162,45 @@ class Schedulers:
 
     async def _hand_on(
         self, call: scheduler.Call, name: MessageId | None, stream: str | None
-    ) -> Response | StreamResponse:
+    ) -> StreamResponse | Response | Later:
         kind = str(call.type)
         self.calls[kind] = self.calls.get(kind, 0) + 1
         if name is None:
             name = (_FOREIGN, self._foreign)
             self._foreign += 1
-        new_stream = self._ids.uuid() if kind == "SUBSCRIBE" else ""
-        return await self.ask(
-            lambda request: Call(
-                request=request, id=name, stream=stream, call=call, new_stream=new_stream
-            )
+        is_subscribe = kind == "SUBSCRIBE"
+        event = Call(
+            request=self._next_request(),
+            id=name,
+            stream=stream,
+            call=call,
+            new_stream=self._ids.uuid() if is_subscribe else "",
         )
+        return await (self._subscribe(event) if is_subscribe else self._ask(event.request, event))
 
-    async def ask(self, event_of: Callable[[str], Event]) -> Response | StreamResponse:
-        """Post the event made for a fresh request handle, and wait for the core's answer."""
+    def _next_request(self) -> str:
         handle = str(self._requests)
         self._requests += 1
-        waiting = self._waiting[handle] = _Waiting()
+        return handle
+
+    async def ask(self, event_of: Callable[[str], Event]) -> Later:
+        """Post the event made for a fresh request handle; the core will answer it."""
+        handle = self._next_request()
+        return await self._ask(handle, event_of(handle))
+
+    async def _ask(self, handle: str, event: Event) -> Later:
+        later = self._waiting[handle] = Later()
+        await self._post(event)
+        return later
+
+    async def _subscribe(self, event: Call) -> Response | StreamResponse:
+        """Post a SUBSCRIBE, and wait for the core's answer."""
+        waiting = self._waiting[event.request] = _Waiting()
         try:
-            await self._post(event_of(handle))
+            await self._post(event)
             await waiting.answered.wait()
         finally:
-            self._waiting.pop(handle, None)
+            self._waiting.pop(event.request, None)
         assert waiting.answer is not None
         return waiting.answer
 
@@ -235,8 +256,11 @@ class Schedulers:
 
     def _settle(self, handle: str, answer: Response | StreamResponse) -> bool:
         waiting = self._waiting.pop(handle, None)
-        if waiting is None:
-            return False
-        waiting.answer = answer
-        waiting.answered.set()
+        match waiting, answer:
+            case _Waiting(), _:
+                waiting.settle(answer)
+            case Later(), Response():
+                waiting.settle(answer)
+            case _:
+                return False
         return True

@@ -1,9 +1,9 @@
 """The scheduler's end of the wire: it dials, subscribes, calls, and posts what it hears.
 
 Nothing is decided here. The core names a connection before it is dialled (`Connect`); each is one
-task, and a second one inside it makes the calls, one after the other, so that the master hears them
-in the order they were asked for. When the core gives the connection up, its task is cancelled, and
-nothing more is heard of it.
+task, and others inside it make the calls, all on one connection and none waiting for the answer to
+the one before, so that the master hears them in the order they were asked for. When the core gives
+the connection up, its task is cancelled, and nothing more is heard of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import trio
 
-from mesos_ref.http.client import HttpClient, HttpError, RecordStream, parse_url
+from mesos_ref.http.client import KEEP_S, HttpClient, HttpError, RecordStream, parse_url
+from mesos_ref.http.pipeline import Pipeline, Post, open_pipeline
 from mesos_ref.ports.clock import Clock
 from mesos_ref.ports.net import Listener, Net, Stream
 from mesos_ref.runtime import Keep, Owner, Recorder
@@ -49,6 +50,8 @@ CALL_TIMEOUT_S = 30.0
 STREAM_TIMEOUT_S = 3_600.0
 #: Calls that may wait to be made.
 OUTBOX_CALLS = 100_000
+#: Calls sent in one piece.
+BATCH_CALLS = 256
 #: An answer's text is told so far.
 TEXT_BYTES = 2_000
 
@@ -130,6 +133,10 @@ class _Attempt:
         self._owner = owner
         self._ask: wire.Call | None = None
         self._outbox: deque[SendCall] = deque()
+        #: Numbers of the calls that were sent and have no answer.
+        self._unanswered: deque[int] = deque()
+        #: Whether calls were lost: then no more are made, for they would overtake the lost ones.
+        self._is_lost = False
         self._news = trio.Event()
 
     def subscribe(self, call: wire.Call) -> None:
@@ -218,37 +225,61 @@ class _Attempt:
                 n += 1
 
     async def _make_calls(self) -> None:
-        """One call after the other, each once, on a connection of their own."""
-        client = HttpClient(self._net)
+        """Make calls, each once, in order, on a connection of their own; until one is lost."""
+        while not self._is_lost:
+            await self._until_calls()
+            try:
+                pipeline = await open_pipeline(self._net, self._url, timeout_s=CALL_TIMEOUT_S)
+            except HttpError as error:
+                self._lose_call(self._outbox[0].n, str(error))
+                return
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._hear_answers, pipeline, nursery.cancel_scope)
+                    await self._send_calls(pipeline)
+                    nursery.cancel_scope.cancel()
+            finally:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                    await pipeline.aclose()
+
+    async def _until_calls(self) -> None:
+        while not self._outbox:
+            self._news = trio.Event()
+            await self._news.wait()
+
+    async def _send_calls(self, pipeline: Pipeline) -> None:
+        """Send what is queued, together; until nothing has been for long, and all is answered."""
+        while True:
+            with trio.move_on_after(KEEP_S) as idle:
+                await self._until_calls()
+            if not idle.cancelled_caught:
+                calls = [self._outbox.popleft() for _ in range(min(len(self._outbox), BATCH_CALLS))]
+                self._unanswered.extend(call.n for call in calls)
+                await pipeline.send([self._post_of(call) for call in calls])
+            elif not pipeline.outstanding:
+                return
+
+    def _post_of(self, effect: SendCall) -> Post:
+        headers = {
+            **self._headers,
+            "Mesos-Stream-Id": effect.stream,
+            "Mesos-Ref-Message": f"{effect.connection}:{effect.n}",
+        }
+        return headers, json.encode(effect.call)
+
+    async def _hear_answers(self, pipeline: Pipeline, scope: trio.CancelScope) -> None:
+        """Post answers. When no more can come, either none is missing, or calls are lost."""
         try:
             while True:
-                while not self._outbox:
-                    self._news = trio.Event()
-                    await self._news.wait()
-                effect = self._outbox.popleft()
-                try:
-                    await self._make_call(client, effect)
-                except HttpError as error:
-                    self._lose_call(effect.n, str(error))
-                    return
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await client.aclose()
-
-    async def _make_call(self, client: HttpClient, effect: SendCall) -> None:
-        answer = await client.request(
-            "POST",
-            self._url,
-            headers={
-                **self._headers,
-                "Mesos-Stream-Id": effect.stream,
-                "Mesos-Ref-Message": f"{effect.connection}:{effect.n}",
-            },
-            body=json.encode(effect.call),
-            timeout_s=CALL_TIMEOUT_S,
-        )
-        text = answer.body[:TEXT_BYTES].decode(errors="replace")
-        await self._owner.post(CallAnswered(self.connection, effect.n, answer.status, text))
+                answer = await pipeline.next_answer()
+                n = self._unanswered.popleft()
+                text = answer.body[:TEXT_BYTES].decode(errors="replace")
+                await self._owner.post(CallAnswered(self.connection, n, answer.status, text))
+        except HttpError as error:
+            if self._unanswered:
+                self._is_lost = True
+                self._lose_call(self._unanswered[0], str(error))
+            scope.cancel()
 
 
 class _Dialled:
