@@ -9,6 +9,7 @@ from typing import Any
 from mesos_ref.cli import EXIT_OK, showing
 from mesos_ref.cluster.asking import Operator
 from mesos_ref.http.client import HttpClient
+from mesos_ref.wire.v1 import TERMINAL_STATES
 
 _ABOUT = """\
 List a cluster's agents: where each is, whether its master hears of it, and how
@@ -31,7 +32,7 @@ def add(subparsers: Any) -> None:
 
 async def _show(operator: Operator, client: HttpClient, args: argparse.Namespace) -> int:
     answer = await operator.ask("GET_STATE")
-    tasks = answer["get_tasks"]["tasks"]
+    tasks = [t for t in answer["get_tasks"]["tasks"] if t["state"] not in TERMINAL_STATES]
     counts = Counter(task["agent_id"]["value"] for task in tasks)
     rows = [_row(agent, counts) for agent in answer["get_agents"]["agents"]]
     if not args.json:

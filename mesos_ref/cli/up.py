@@ -73,6 +73,7 @@ def add(subparsers: Any) -> None:
           help="a leader that hangs is replaced after this (default 1)")  # fmt: skip
     given("--revive", action="store_true", help="start again whatever is killed")
     given("--noop-executor", action="store_true", help="tasks do nothing (benchmarks)")
+    given("--isolation", metavar="NAME", help="how executors are kept apart (see agent --help)")
     options.add_common(parser)
     timers.add(parser, timers.MASTER, MasterConfig(), "timers and limits of masters")
     timers.add(parser, timers.AGENT, _QUICK, "timers of agents")
@@ -95,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
             return trio.run(_serve, spec_of(args, work_dir), args.json)
     except (ClusterError, InUse, ValueError, OSError) as error:
         print(f"mesos-ref up: {error}", file=sys.stderr)
+        if "already in use" in str(error):
+            print("  choose another --port; 0 takes any that are free", file=sys.stderr)
         return EXIT_USAGE
 
 
@@ -112,7 +115,9 @@ def _work_dir(chosen: Path | None) -> Iterator[Path]:
 def spec_of(args: argparse.Namespace, work_dir: Path) -> ClusterSpec:
     """The cluster that the options describe.  Raises `ValueError`."""
     common: dict[str, str | bool] = {"verbose": True} if args.verbose else {}
-    noop: dict[str, str | bool] = {"noop-executor": True} if args.noop_executor else {}
+    executors: dict[str, str | bool] = {"noop-executor": True} if args.noop_executor else {}
+    if args.isolation is not None:
+        executors["isolation"] = args.isolation
     return ClusterSpec(
         work_dir=work_dir,
         masters=args.masters,
@@ -124,13 +129,17 @@ def spec_of(args: argparse.Namespace, work_dir: Path) -> ClusterSpec:
         trace_dir=args.trace,
         revive=args.revive,
         master_options={**common, **timers.words(args, timers.MASTER, MasterConfig())},
-        agent_options={**common, **noop, **timers.words(args, timers.AGENT, AgentConfig())},
+        agent_options={**common, **executors, **timers.words(args, timers.AGENT, AgentConfig())},
     )
 
 
 async def _serve(spec: ClusterSpec, as_json: bool) -> int:
     """From the first process to the last."""
-    tell = (lambda sentence: None) if as_json else (lambda sentence: print(sentence, flush=True))
+
+    def tell(sentence: str) -> None:
+        if not as_json:
+            print(sentence, flush=True)
+
     code = EXIT_OK
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

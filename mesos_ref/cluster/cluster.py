@@ -32,6 +32,8 @@ from mesos_ref.http.client import HttpClient
 from mesos_ref.isolation.environment import CLUSTER_VARIABLE
 from mesos_ref.ports.net import TrioNet
 
+#: From its start until a member serves.
+START_PATIENCE_S: Final = 60.0
 #: From SIGTERM to SIGKILL.
 TERM_PATIENCE_S: Final = 5.0
 #: A deposed master is started again after this, doubled each time it is deposed soon again.
@@ -112,6 +114,15 @@ class Cluster:
     def master_option(self) -> str:
         """What to give a framework of this machine as ``--master``: it follows every fail-over."""
         return f"file:{self.spec.election}"
+
+    def incarnation_of(self, name: str) -> str | None:
+        """The uuid by which the trace of its newest life goes; None if it has written none."""
+        member, folder = self._members[name], self.spec.trace_dir
+        start = f"{member.kind}-{name}-"
+        traces = [] if folder is None else list(folder.glob(f"{start}*.ndjson"))
+        # Whoever lives writes after the dead have.
+        newest = max(traces, key=lambda path: path.stat().st_mtime_ns, default=None)
+        return None if newest is None else newest.stem.removeprefix(start)
 
     # Beginning ----------------------------------------------------------------------------------
 
@@ -236,7 +247,8 @@ class Cluster:
         self._nursery.start_soon(self._attend, member, process)
 
     async def _until_serving(self, member: Member) -> None:
-        await member.is_settled.wait()
+        with trio.move_on_after(START_PATIENCE_S):
+            await member.is_settled.wait()
         if not member.is_serving:
             raise ClusterError(member.epitaph())
 

@@ -84,4 +84,4 @@ async def sweep(work_dir: Path) -> list[Left]:
 
 
 def _agents(work_dir: Path) -> list[Path]:
-    return sorted(work_dir.glob("agent-*"))
+    return sorted(folder for folder in work_dir.glob("agent-[0-9]*") if folder.is_dir())

@@ -73,5 +73,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True):
         if name.startswith("master-"):
             election = {"election": f"file:{self.election}", "lease-s": self.lease_s}
             return own | election | dict(self.master_options)
-        place = {"work-dir": self.work_dir_of(name), "resources": self.resources}
+        place: dict[str, Any] = {"work-dir": self.work_dir_of(name), "resources": self.resources}
+        # Nothing of an earlier cluster runs here any more: this one may have other resources.
+        place["reconfiguration-policy"] = "any"
         return own | {"master": f"file:{self.election}"} | place | dict(self.agent_options)

@@ -16,7 +16,15 @@ import trio
 from mesos_ref.cluster.cluster import ClusterError, open_cluster
 from mesos_ref.cluster.member import Member
 from mesos_ref.cluster.spec import ClusterSpec
-from model_tests.live.commands import MESOS_REF, asking, mesos_ref, tasks_in, until, up
+from model_tests.live.commands import (
+    MESOS_REF,
+    asking,
+    environment,
+    mesos_ref,
+    tasks_in,
+    until,
+    up,
+)
 from model_tests.live.hosting import live
 
 pytestmark = [pytest.mark.live, pytest.mark.needs("linux")]
@@ -95,6 +103,26 @@ async def test_members_die_with_a_launcher_that_is_killed(tmp_path: Path) -> Non
 
 
 @live
+async def test_work_with_a_journal_outlives_everybody(tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal")
+    words = ["run", "--instances", "2", "--json", "--journal", journal, "--", "sleep 1"]
+    async with up(tmp_path, "--masters", "1", "--agents", "1") as cluster:
+        runner = await trio.lowlevel.open_process(
+            [*MESOS_REF, *words], env=environment(cluster.master)
+        )
+        async with asking(cluster.master) as ask:
+            await tasks_in(ask, "TASK_RUNNING", 2)
+        runner.kill()
+        cluster.process.kill()
+        await runner.wait()
+        await cluster.process.wait()
+    async with up(tmp_path, "--masters", "1", "--agents", "1", "--cpus", "3") as cluster:
+        done = await mesos_ref(*words, master=cluster.master)
+    verdict = msgspec.json.decode(done.out)
+    assert (done.code, verdict["done"], verdict["attempts"], verdict["lost"]) == (0, 2, 4, 2)
+
+
+@live
 async def test_a_leader_that_hangs_is_deposed_and_comes_back_as_a_standby(tmp_path: Path) -> None:
     said: list[str] = []
     spec = ClusterSpec(work_dir=tmp_path, masters=2, agents=1, lease_s=0.5)
@@ -112,9 +140,11 @@ async def test_a_leader_that_hangs_is_deposed_and_comes_back_as_a_standby(tmp_pa
 
 @live
 async def test_members_are_killed_and_started_again_on_their_ports(tmp_path: Path) -> None:
-    async with open_cluster(ClusterSpec(work_dir=tmp_path, masters=1, agents=1)) as cluster:
+    spec = ClusterSpec(work_dir=tmp_path, masters=1, agents=1, trace_dir=tmp_path)
+    async with open_cluster(spec) as cluster:
         await cluster.wait_ready()
         [master, agent] = cluster.members
+        traces = {cluster.incarnation_of(member.name) for member in cluster.members}
         before = [member.url for member in cluster.members]
         for member in (agent, master):
             old = member.pid
@@ -130,7 +160,10 @@ async def test_members_are_killed_and_started_again_on_their_ports(tmp_path: Pat
             assert await cluster.wait_ready() is master
         assert before == [member.url for member in cluster.members]
         assert [member.incarnation for member in cluster.members] == ["master-1.2", "agent-1.2"]
+        traces |= {cluster.incarnation_of(member.name) for member in cluster.members}
         assert not cluster.headless.is_set()
+    assert len(traces) == 4
+    assert {name[-43:-7] for name in os.listdir(tmp_path) if name.endswith(".ndjson")} == traces
 
 
 @live
@@ -163,6 +196,7 @@ async def test_a_member_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert refused.code == 5
     assert "master-1 ended with status 5; its log" in refused.err
     assert "Address already in use" in refused.err
+    assert refused.err.endswith("choose another --port; 0 takes any that are free\n")
 
 
 def _taken_port() -> socket.socket:
@@ -187,6 +221,6 @@ async def test_what_is_killed_is_revived_if_so_wished(tmp_path: Path) -> None:
 
 def test_a_member_without_its_launcher_does_not_begin() -> None:
     code = os.spawnl(
-        os.P_WAIT, sys.executable, sys.executable, "-m", "mesos_ref.cluster.child", "1", "master"
+        os.P_WAIT, sys.executable, sys.executable, "-m", "mesos_ref.cluster.child", "0", "master"
     )
     assert code == 69

@@ -325,6 +325,7 @@ def test_options_become_a_cluster_and_its_members_options(tmp_path: Path) -> Non
         "master": f"file:{tmp_path}/election/leader",
         "work-dir": tmp_path / "agent-1",
         "resources": "cpus:0.5;mem:64",
+        "reconfiguration-policy": "any",
         "ping-timeout-s": "9",
         "registration-backoff-s": "0.05",
         "verbose": True,
