@@ -52,6 +52,7 @@ def add(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "up",
         help=COMMANDS["up"],
+        usage="mesos-ref up [options]",
         description=_ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
