@@ -152,11 +152,10 @@ def _group(number: int) -> str:
         return str(number)
 
 
-def file_info_v1(shown: dict[str, Any], mode: int = 0) -> dict[str, Any]:
+def file_info_v1(shown: dict[str, Any]) -> dict[str, Any]:
     """An entry of `browse` as LIST_FILES has it: modes are numbers there, times nanoseconds."""
-    info = {**shown, "mtime": {"nanoseconds": shown["mtime"] * 1_000_000_000}}
-    info["mode"] = mode or _mode_number(shown["mode"])
-    return info
+    mtime = {"nanoseconds": shown["mtime"] * 1_000_000_000}
+    return {**shown, "mtime": mtime, "mode": _mode_number(shown["mode"])}
 
 
 def _mode_number(text: str) -> int:

@@ -108,7 +108,7 @@ class AgentShell:
         http_limits: Limits | None = None,
     ) -> None:
         """`config` lacks address and port: the shell fills in what it gets. `announce` is told
-        ("serving" | "ended", facts) for whoever waits for it.
+        ("serving", facts) for whoever waits for it.
         """
         self.settings = settings
         self.ports = ports

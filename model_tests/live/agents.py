@@ -18,6 +18,7 @@ from mesos_ref import link as protocol
 from mesos_ref.http.messages import Request, Response
 from mesos_ref.http.server import serve
 from mesos_ref.isolation import processes
+from mesos_ref.isolation.sweep import end_runs
 from mesos_ref.ports.net import TrioNet
 from mesos_ref.wire.v1 import Environment, TaskInfo, TaskState, Variable
 from model_tests.shell.agent_stage import FakeMaster, MasterLink, command_task
@@ -64,6 +65,8 @@ class Post:
         self.master = FakeMaster(TrioNet(), "127.0.0.1", 0)
         self.epoch = 1
         self.http_port = 0
+        #: Where it says that it takes links, if that is not where it does.
+        self.link_port = 0
         self.started: list[trio.Process] = []
 
     async def open(self) -> None:
@@ -77,7 +80,7 @@ class Post:
         headers = {
             "Location": f"//127.0.0.1:{self.http_port}",
             "Mesos-Ref-Epoch": str(self.epoch),
-            "Mesos-Ref-Link": f"127.0.0.1:{self.master.port}",
+            "Mesos-Ref-Link": f"127.0.0.1:{self.link_port or self.master.port}",
         }
         return Response(307, headers=headers)
 
@@ -114,7 +117,7 @@ class Post:
 
 @asynccontextmanager
 async def posted(tmp_path: Path) -> AsyncIterator[Post]:
-    """A master, and whatever agents the block starts; they are killed at its end."""
+    """A master, and whatever agents the block starts; they, and all they run, are killed then."""
     async with trio.open_nursery() as nursery:
         post = Post(tmp_path, nursery)
         await post.open()
@@ -128,6 +131,8 @@ async def posted(tmp_path: Path) -> AsyncIterator[Post]:
                     await process.wait()
                     if process.stdout is not None:
                         await process.stdout.aclose()
+                swept = await end_runs(post.work_dir)
+                assert swept.left == (), "processes that would not end"
         nursery.cancel_scope.cancel()
 
 

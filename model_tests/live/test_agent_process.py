@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from mesos_ref import link as protocol
+from mesos_ref.isolation import processes
 from mesos_ref.isolation.sweep import StillServedError, Swept, end_runs
 from mesos_ref.wire.v1 import CommandInfo, ExecutorInfo
 from model_tests.live.agents import Post, marked, posted, states, that_run, until
@@ -166,6 +167,44 @@ async def test_a_second_agent_in_the_same_place_is_refused(tmp_path: Path) -> No
         await second.process.stderr.aclose()
         assert await second.process.wait() == 5
         assert f"is in use by another agent, pid {first.pid}".encode() in said
+
+
+@live
+async def test_a_port_that_is_taken_is_a_reason_not_to_start(tmp_path: Path) -> None:
+    async with posted(tmp_path) as post:
+        agent = await post.start("--port", str(post.http_port), stderr=subprocess.DEVNULL)
+        assert await agent.process.wait() == 5
+        assert await end_runs(post.work_dir) == Swept((), ())
+
+
+@live
+async def test_it_dials_elsewhere_when_told_so(tmp_path: Path) -> None:
+    async with posted(tmp_path) as post:
+        masters = f"127.0.0.1:1:127.0.0.1:{post.http_port}"
+        links = f"127.0.0.1:2:127.0.0.1:{post.master.port}"
+        post.link_port = 2  # what the master calls itself
+        await post.serving(
+            "--master", "127.0.0.1:1", "--connect-to", masters, "--connect-to", links
+        )
+        link, _ = await post.linked()
+        await link.send(protocol.Ping(epoch=1, connected=True))
+        await link.expect(protocol.Pong)
+
+
+@live
+async def test_tasks_that_do_nothing_need_no_process(tmp_path: Path) -> None:
+    count = 100
+    async with posted(tmp_path) as post:
+        agent = await post.serving("--noop-executor")
+        link, _ = await post.linked()
+        await link.send(*(run_task(marked(f"t{n}", "false")) for n in range(count)))
+        finished = 0
+        while finished < count:
+            update = await link.expect(protocol.Update)
+            await link.acknowledge(update)
+            finished += update.status.state == "TASK_FINISHED"
+        assert processes.children(agent.pid) == []
+        assert not list(post.work_dir.glob("slaves/*"))
 
 
 TASKS = 50
