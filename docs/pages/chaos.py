@@ -76,6 +76,7 @@ TABLES: tuple[tuple[str, type[Strict]], ...] = (
 MEANING = {
     "title": "what happens, in a line",
     "why": "what there is to learn from it",
+    "tiers": "where it means something: 1 in simulation, 3 on real processes",
     "seed": "of everything that is drawn",
     "masters": "how many compete to lead",
     "agents": "how many there are",
@@ -85,12 +86,15 @@ MEANING = {
     "timers": "options of `mesos-ref up` that differ, as `agent_ping_timeout_s = 1.0`",
     "foreign": "frameworks that make any well-formed call (simulation only)",
     "foreign_calls": "how many calls each of those makes",
+    "misfits": "agents too old to join (simulation only)",
     "name": "of the framework; faults and reports speak of it so",
     "items": "pieces of work it wants done",
     "command": "what an item runs",
     "role": "it asks for offers in",
     "parallel": "at most so many items at once",
     "unruly": "now and then it kills, asks, suppresses, revives (simulation only)",
+    "executor": "one of its own for each task, or one of the framework's (simulation only)",
+    "rivals": "how often another scheduler takes its framework over (simulation only)",
     "kind": "what is done",
     "target": "to whom",
     "at_s": "when: after so many seconds",
@@ -113,7 +117,7 @@ def _keys(title: str, kind: type[Strict]) -> str:
         if name not in nested:
             default = field.get_default(call_default_factory=True)
             shown = "needed" if field.is_required() else code(_toml(default))
-            rows.append((code(name), MEANING[name], shown))
+            rows.append((code(name), MEANING.get(name, ""), shown))
     return f"### {title}\n\n" + table(("key", "meaning", "default"), rows)
 
 

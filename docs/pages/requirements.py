@@ -149,7 +149,8 @@ def _gaps(found: dict[str, Found]) -> str:
     return "\n\n".join(
         [
             "## Not yet covered",
-            f"**By nothing that names them** ({len(neither)}: by code, and by tests that do not say so): {_ids(neither)}.",
+            f"**By nothing that names them** ({len(neither)}: by code, and by tests that do not "
+            f"say so): {_ids(neither)}.",
             f"**By no test that names them** ({len(untested)}: by the models and the judge "
             f"alone): {_ids(untested)}.",
             f"**By no action or property** ({len(unsaid)}: by tests alone, mostly what lies "

@@ -11,6 +11,7 @@ from mesos_spec import messages, properties, witnesses
 from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Sometimes
 from mesos_spec.mesos import ACTIONS, SUBJECTS, of
 from mesos_spec.models import MODELS
+from mesos_spec.tools.asking import MODELS_ONLY, RARELY
 
 PARTIES = ("master", "agent", "scheduler", "environment")
 
@@ -81,19 +82,30 @@ def _to_messages(kinds: list[type]) -> str:
 def properties_page() -> str:
     """docs/reference/properties.md."""
     blocks = [
-        "What is claimed of every behaviour. The checker asks all of it in every state of "
-        "every [model](models.md); the judge asks it of every step of every trace, for what "
-        "the step touched."
+        "What is claimed of every behaviour. The checker asks all of it in every state of every "
+        "[model](models.md). The judge asks ALWAYS and EACH_STEP of traces: after each step, of "
+        "what the step touched; what adds up a whole cluster, when a master shows its whole view."
     ]
     for kind, (wanted, means) in KINDS.items():
         rows = [
-            (f'<a id="{one.name}"></a>{code(one.name)}', sentence(one.doc), requirements(one.cites))
+            (
+                f'<a id="{one.name}"></a>{code(one.name)}',
+                sentence(one.doc) + _asked(one.name),
+                requirements(one.cites),
+            )
             for one in claims(wanted)
         ]
         count = f"{len(rows)} claims" if len(rows) != 1 else "1 claim"
         blocks.append(f"## {kind}: {count}\n\nIt {means}")
         blocks.append(table(("claim", "which says", "cites"), rows) if rows else "None so far.")
     return page("Properties", *blocks)
+
+
+def _asked(name: str) -> str:
+    """Where a claim is not asked after each step that touches it."""
+    if name in MODELS_ONLY:
+        return " *(Of models only.)*"
+    return " *(Of traces: on whole views.)*" if name in RARELY else ""
 
 
 # ---- messages ------------------------------------------------------------------------------
