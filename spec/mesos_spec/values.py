@@ -44,12 +44,17 @@ class Table(Generic[K, V]):
     Iterating, `keys`, `values` and `items` go in the order of the keys.
     """
 
-    __slots__ = ("_d", "_hash", "_order")
+    __slots__ = ("_d", "_differs", "_from", "_hash", "_sorted")
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
-        self._d: dict[K, V] = dict(items)
+        self._set(dict(items), False, None, ())
+
+    def _set(self, d: dict[K, V], in_order: bool, made_from: Any, differs: Iterable[K]) -> None:
+        self._d = d
+        self._sorted = in_order  # whether `_d` is known to be in the order of its keys
+        self._from: dict[K, V] | None = made_from  # the dict that `+` or `-` began with, and …
+        self._differs = differs  # … the only keys under which this may hold something else
         self._hash: int | None = None
-        self._order: list[K] | None = None
 
     def __getitem__(self, k: K) -> V:
         return self._d[k]
@@ -67,27 +72,53 @@ class Table(Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         return iter(self.keys())
 
+    def _in_order(self) -> dict[K, V]:
+        if not self._sorted:
+            listed = [(k, self._d[k]) for k in in_order(self._d)]
+            self._d.clear()
+            self._d.update(listed)
+            self._sorted = True
+        return self._d
+
     def keys(self) -> list[K]:
-        """The keys, in order.  (Not to be written to.)"""
-        if self._order is None:
-            self._order = in_order(self._d)
-        return self._order
+        """The keys, in order."""
+        return list(self._in_order())
 
     def values(self) -> list[V]:
         """The values, in the order of their keys."""
-        return [self._d[k] for k in self.keys()]
+        return list(self._in_order().values())
 
     def items(self) -> list[tuple[K, V]]:
         """Key and value, in the order of the keys."""
-        return [(k, self._d[k]) for k in self.keys()]
+        return list(self._in_order().items())
 
     def __add__(self, more: Mapping[K, V] | Table[K, V]) -> Table[K, V]:
-        return Table(self._d | (more._d if isinstance(more, Table) else dict(more)))
+        others = more._d if isinstance(more, Table) else more
+        d = self._d.copy()
+        d.update(others)
+        new: Table[K, V] = Table.__new__(Table)
+        new._set(d, self._sorted and len(d) == len(self._d), self._d, tuple(others))
+        return new
 
     def __sub__(self, k: K) -> Table[K, V]:
-        rest = self._d.copy()
-        rest.pop(k, None)
-        return Table(rest)
+        d = self._d.copy()
+        d.pop(k, None)
+        new: Table[K, V] = Table.__new__(Table)
+        new._set(d, self._sorted, self._d, (k,))
+        return new
+
+    def differs(self, other: Table[K, V]) -> Iterable[K]:
+        """The keys under which this may hold something else than `other`; all others are the same.
+
+        Cheap where this was made from `other` by one `+` or `-`.
+        """
+        if self is other:
+            return ()
+        if self._from is other._d:
+            return self._differs
+        mine, theirs = self._d, other._d
+        changed = [k for k, v in mine.items() if k not in theirs or theirs[k] is not v]
+        return changed + [k for k in theirs if k not in mine]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Table and self._d == other._d)

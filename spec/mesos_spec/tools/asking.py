@@ -1,14 +1,23 @@
-"""Which properties to ask after a step: those about what the step touched.
+"""Which properties to ask after a step: those that what it wrote could have broken.
 
-A property is bound to an agent, a framework or the whole.  After a step those of the agents and
-schedulers are asked again whose cells it wrote, if they may read what was written; a property of a
-framework or of a whole master, which reads every agent, is asked when a node shows its whole view.
-The choice of whom to offer, a rule of the whole cluster, is asked on every offer.
+A property is about an epoch, an agent, a framework, a scheduler or a task.  After each step it is
+asked about all of these whose cells the step changed, if one of the fields it may read was changed.
+A change of a framework's record also concerns every agent of that master; a master's tasks that
+came or went concern themselves.  Asked less often are
+
+* `RARELY`: what adds up all that a master knows;
+* properties of a master *and* an agent, after a step of the agent: nobody but that master can ask;
+* `MODELS_ONLY`: never, because they need a model's bounds.
+
+So, at each whole view of a master and at the end, every property is asked of everything.  The
+choice of whom to offer, a rule of the whole cluster, is asked on every offer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -19,6 +28,10 @@ from mesos_spec.state import State
 
 #: What the keys of a field's cells are called in a property.
 KEYS: dict[str, tuple[str, ...]] = {
+    "reign": ("epoch",),
+    "met_agents": ("epoch",),
+    "met_frameworks": ("epoch",),
+    "capacity": ("epoch",),
     "agents": ("epoch", "agent"),
     "offers": ("epoch", "agent"),
     "tasks": ("epoch", "agent"),
@@ -27,7 +40,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "frameworks": ("epoch", "framework"),
     "filters": ("epoch", "framework"),
     "charged": ("epoch", "framework"),
-    "reign": ("epoch",),
+    "home": ("epoch", "task"),
     "agent": ("agent",),
     "hosted": ("agent",),
     "runners": ("agent",),
@@ -37,9 +50,34 @@ KEYS: dict[str, tuple[str, ...]] = {
     "held": ("scheduler",),
 }
 
-
 #: Properties that only models have: they read an agent's size off the model's bounds.
 MODELS_ONLY = frozenset(("agents_are_not_overloaded",))
+
+#: Properties that add up everything a master knows.
+RARELY = frozenset(("charges_add_up", "a_task_has_one_home"))
+
+Names = tuple[str, ...]
+Subject = tuple[Any, ...]  #: what some names are bound to, in their order
+Pick = Callable[[State, Any, Any, Any], Iterable[Subject]]  #: state, key, old and new → subjects
+
+
+@dataclass(slots=True)
+class _Claim:
+    """A property, and what is needed to ask it."""
+
+    prop: Any
+    holds: Callable[..., bool]
+    names: Names
+    reads: frozenset[str]  #: fields whose change is a reason to ask
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What to ask after a step that changed certain fields."""
+
+    always: list[_Claim]
+    steps: list[_Claim]
+    picks: dict[str, list[tuple[Names, Pick]]] = field(default_factory=dict)  #: by field
 
 
 class Asking:
@@ -47,66 +85,116 @@ class Asking:
 
     def __init__(self, spec: Specification[State]) -> None:
         asked = [p for p in spec.always if p.name not in MODELS_ONLY]
-        self._local = [(p, fields_read(p.holds), _names(p)) for p in asked if _is_local(p)]
-        self._global = [p for p in asked if not _is_local(p)]
-        self._steps = spec.each_step
-        self._watched = frozenset(w for p in self._steps for w in p.watches)
+        self._always = [_Claim(p, p.holds, _names(p.holds, 1), fields_read(p.holds)) for p in asked]
+        self._steps = [_Claim(p, p.holds, _names(p.holds, 2), p.watches) for p in spec.each_step]
+        self._plans: dict[frozenset[str], _Plan] = {}
 
     def broken(self, s: State, effects: Effects) -> str | None:
         """The first property that a step, just taken on `s`, broke: a sentence, or None."""
-        if not self._local and not self._steps:
+        changed = frozenset([cell[0] for cell, (old, new) in effects.items() if old is not new])
+        plan = self._plans.get(changed)
+        if plan is None:
+            plan = self._plans[changed] = self._plan(changed)
+        if not plan.always and not plan.steps:
             return None
-        touched = list(_touched(effects))
-        written = {name for name, _ in effects}
-        for prop, reads, wanted in self._local:
-            if written.isdisjoint(reads):
-                continue
-            for names in touched:
-                if wanted <= names.keys():
-                    bound = {n: names[n] for n in wanted}
-                    if not prop.holds(s, **bound):
-                        return _sentence(prop, bound)
-        return self._broken_step(s, effects, touched)
+        about = _subjects(plan, s, effects)
+        for claim in plan.always:
+            holds = claim.holds
+            for subject in about.get(claim.names, ()):
+                if not holds(s, *subject):
+                    return _sentence(claim, subject)
+        return _broken_step(plan, s, effects, about) if plan.steps else None
 
-    def _broken_step(
-        self, s: State, effects: Effects, touched: list[Mapping[str, Any]]
-    ) -> str | None:
-        written = {name for name, _ in effects}
-        if not written & self._watched:
-            return None
-        before: State | None = None
-        for prop in self._steps:
-            if not prop.watches & written:
-                continue
-            wanted = (*prop.over, *prop.given)
-            bindings = [{n: t[n] for n in wanted} for t in touched if set(wanted) <= t.keys()]
-            for bound in bindings[:1] if not wanted else bindings:
-                before = before or s.before(effects)
-                if not prop.holds(before, s, **bound):
-                    return _sentence(prop, bound)
-        return None
+    def _plan(self, changed: frozenset[str]) -> _Plan:
+        """The properties that a step which changed these fields might break, and of whom."""
+        often = [claim for claim in self._always if claim.prop.name not in RARELY]
+        plan = _Plan(
+            always=[claim for claim in often if claim.reads & changed],
+            steps=[claim for claim in self._steps if claim.reads & changed],
+        )
+        wanted = dict.fromkeys(claim.names for claim in (*plan.always, *plan.steps))
+        for name in changed:
+            picks = [(names, _pick(name, names)) for names in wanted]
+            plan.picks[name] = [(names, pick) for names, pick in picks if pick is not None]
+        return plan
 
     def broken_anywhere(self, s: State) -> str | None:
-        """The first property of the whole that does not hold in `s`: a sentence, or None."""
-        for prop in self._global:
-            found = _first_broken(prop, s)
-            if found is not None:
-                return _sentence(prop, found)
+        """The first property of a state that does not hold in `s`: a sentence, or None."""
+        everything: dict[Names, list[Subject]] = {}
+        for claim in self._always:
+            if claim.names not in everything:
+                everything[claim.names] = list(_everything(s, claim.names))
+            for subject in everything[claim.names]:
+                if not claim.holds(s, *subject):
+                    return _sentence(claim, subject)
         return None
 
     def not_next(self, s: State, bound: Mapping[str, Any]) -> str | None:
         """A sentence if an offer goes to another than DRF's next claimant (ALC-15 to ALC-17)."""
-        due = allocation.next_claimant(s, bound["epoch"], bound["agent"])
+        due = allocation.next_claimant(s, bound["epoch"], bound["agent"], bound["resources"])
         chosen = (bound["framework"], bound["role"])
         if due == chosen:
             return None
         return f"{bound['agent']} is offered to {chosen}, where DRF's next claimant is {due}"
 
 
-def _names(prop: Any) -> frozenset[str]:
-    return frozenset((*prop.over, *prop.given))
+# ---- after a step --------------------------------------------------------------------------
+def _subjects(plan: _Plan, s: State, effects: Effects) -> dict[Names, dict[Subject, None]]:
+    """Whom a step was about: for each kind of names, what they are bound to, each only once."""
+    about: dict[Names, dict[Subject, None]] = {}
+    for (name, key), (old, new) in effects.items():
+        if old is new:
+            continue
+        for names, pick in plan.picks[name]:
+            found = about.setdefault(names, {})
+            for subject in pick(s, key, old, new):
+                found[subject] = None
+    return about
 
 
+def _broken_step(
+    plan: _Plan, s: State, effects: Effects, about: dict[Names, dict[Subject, None]]
+) -> str | None:
+    before: State | None = None
+    for claim in plan.steps:
+        for subject in about.get(claim.names, ()) if claim.names else ((),):
+            before = before or s.past(effects)
+            if not claim.holds(before, s, *subject):
+                return _sentence(claim, subject)
+    return None
+
+
+def _pick(field_name: str, names: Names) -> Pick | None:
+    """How a changed cell of a field says whom `names` may be; None if it does not."""
+    kind = KEYS.get(field_name, ())
+    if field_name == "frameworks" and set(names) == {"epoch", "agent"}:
+        return lambda s, key, old, new: [_ordered(names, key[0], a) for a in s.met_agents[key[0]]]
+    if field_name in ("tasks", "unreachable") and names == ("epoch", "task"):
+        return lambda s, key, old, new: [
+            (key[0], task) for task in new.differs(old) if (task in old) != (task in new)
+        ]
+    if not names or not set(names) <= set(kind):
+        return None
+    if kind == names:
+        return (lambda s, key, old, new: (key,)) if len(kind) > 1 else _only
+    places = [kind.index(name) for name in names]
+    return lambda s, key, old, new: (tuple(key[at] for at in places),)
+
+
+def _only(s: State, key: Any, old: Any, new: Any) -> Iterable[Subject]:
+    return ((key,),)
+
+
+def _ordered(names: Names, epoch: Any, agent: Any) -> Subject:
+    return (epoch, agent) if names[0] == "epoch" else (agent, epoch)
+
+
+def _names(holds: Callable[..., bool], states: int) -> Names:
+    """The names of a property in the order of its parameters, after the states."""
+    return tuple(inspect.signature(holds).parameters)[states:]
+
+
+# ---- which fields --------------------------------------------------------------------------
 def fields_read(function: Callable[..., Any]) -> frozenset[str]:
     """The fields of the state that a property may read, by the names in its code.
 
@@ -130,52 +218,26 @@ def fields_read(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(found & State._layout.keys())
 
 
-def _is_local(prop: Any) -> bool:
-    """Whether a property is of one agent or one scheduler: cheap enough to ask at every step."""
-    names = {*prop.over, *prop.given}
-    return "agent" in names or "scheduler" in names
-
-
-def _touched(effects: Effects) -> Iterator[Mapping[str, Any]]:
-    """What the keys of the cells a step wrote are called, each only once."""
-    seen: set[tuple[Any, ...]] = set()
-    for name, key in effects:
-        names = KEYS.get(name)
-        if names is None:
-            continue
-        parts = key if len(names) > 1 else (key,)
-        mark = (names, parts)
-        if mark not in seen:
-            seen.add(mark)
-            yield dict(zip(names, parts, strict=True))
-
-
-def _first_broken(prop: Any, s: State) -> dict[str, Any] | None:
-    """Names under which a property of the whole does not hold, taken from the keys in the state."""
-    wanted = (*prop.over, *prop.given)
-    for names in _everything(s, wanted):
-        if not prop.holds(s, **names):
-            return names
-    return None
-
-
-def _everything(s: State, wanted: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    if not wanted:
-        yield {}
+# ---- everything ----------------------------------------------------------------------------
+def _everything(s: State, names: Names) -> Iterator[Subject]:
+    """Everything in the state that `names` can be bound to, each once."""
+    if not names:
+        yield ()
         return
-    seen: set[tuple[Any, ...]] = set()
-    for name, keys in KEYS.items():
-        if not set(wanted) <= set(keys):
+    seen: set[Subject] = set()
+    for name, kind in KEYS.items():
+        if not set(names) <= set(kind):
             continue
+        places = [kind.index(wanted) for wanted in names]
         for key in s._fields[name]:
-            parts = dict(zip(keys, key if len(keys) > 1 else (key,), strict=True))
-            bound = tuple(parts[n] for n in wanted)
-            if bound not in seen:
-                seen.add(bound)
-                yield dict(zip(wanted, bound, strict=True))
+            parts = key if len(kind) > 1 else (key,)
+            subject = tuple(parts[at] for at in places)
+            if subject not in seen:
+                seen.add(subject)
+                yield subject
 
 
-def _sentence(prop: Any, bound: Mapping[str, Any]) -> str:
-    where = ", ".join(f"{k}={v}" for k, v in bound.items())
-    meaning = prop.doc.splitlines()[0]
-    return f"the property {prop.name}({where}) is broken: {meaning}"
+def _sentence(claim: _Claim, subject: Subject) -> str:
+    where = ", ".join(f"{k}={v}" for k, v in zip(claim.names, subject, strict=True))
+    meaning = claim.prop.doc.splitlines()[0]
+    return f"the property {claim.prop.name}({where}) is broken: {meaning}"

@@ -147,9 +147,9 @@ def _updates(x: Scene) -> tuple[m.ExecutorUpdate, ...]:
     return tuple(wire.executor_update(u["status"], _framework(x)) for u in brought)
 
 
-def _tasks(x: Scene) -> tuple[TaskId, ...]:
+def _tasks(x: Scene) -> frozenset[TaskId]:
     listed = _subscribe(x).get("unacknowledged_tasks") or ()
-    return tuple(TaskId(_framework(x), wire.text(t["task_id"])) for t in listed)
+    return frozenset(TaskId(_framework(x), wire.text(t["task_id"])) for t in listed)
 
 
 def _subscribe(x: Scene) -> dict[str, Any]:
@@ -251,3 +251,7 @@ def bind(action: Action[Any, ...], scene: Scene) -> dict[str, Any]:
             raise Unbound(f"nothing in a trace gives the name `{name}` of {action.name}")
         bound[name] = give(scene)
     return bound
+
+
+#: The line and the stream that a record begins, entered in the directory.
+line_of, stream_of = _line, _stream

@@ -119,12 +119,14 @@ def check(
     max_states: int | None = None,
     max_seconds: float | None = None,
     progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], str] | None = None,
 ) -> Result[S]:
     """Search `model`, to the end, to the first thing broken, or to a limit.
 
     `plain` asks the specification everything anew instead of remembering: slower, and an oracle.
+    `stop` is asked now and then; the search ends when it gives a reason.
     """
-    limits = Limits(max_states, max_seconds, progress)
+    limits = Limits(max_states, max_seconds, progress, stop)
     if plain:
         return _Search(model, Plain(model), limits).run()
     return _Search(model, Memoised(model), limits).run()
@@ -137,6 +139,7 @@ class Limits:
     max_states: int | None = None
     max_seconds: float | None = None
     progress: Callable[[Progress], None] | None = None
+    stop: Callable[[], str] | None = None
     started: float = field(default_factory=monotonic)
 
     def reached(self, states: int) -> str:
@@ -145,7 +148,7 @@ class Limits:
             return f"{self.max_states} states are enough"
         if self.max_seconds is not None and self.seconds() >= self.max_seconds:
             return f"{self.max_seconds} seconds are over"
-        return ""
+        return self.stop() if self.stop is not None else ""
 
     def seconds(self) -> float:
         """How long it has taken so far."""

@@ -315,7 +315,7 @@ class Judge:
                 expected=tuple(f"{key} = {want}" for key, want, _ in different[:5]),
                 found=tuple(f"{key} = {got}" for key, _, got in different[:5]),
             )
-        broken = self._asking.broken_anywhere(self.s)
+        broken = self._asking.broken_anywhere(self.s) if node.role == "master" else None
         if broken is not None:
             raise Wrong(broken, Kind.SAFETY)
 

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mesos_spec.tools.trace import Record, Trace
+from mesos_spec.tools.trace import Heard, Record, Trace
 
 Token = tuple[str | int, ...]
 
@@ -41,18 +41,30 @@ def _direction(to: str | None) -> str:
     return "up" if to == "master" else "down"
 
 
-def requires(trace: Trace, record: Record) -> Iterator[Token]:
-    """What must have happened before this record."""
+def is_foreign(heard: Heard, traced: frozenset[str]) -> bool:
+    """Whether a message came from a scheduler or executor that left no trace."""
+    if heard.id is None or heard.sender not in ("scheduler", "executor"):
+        return False
+    return heard.id[0] == "ext" or heard.id[0] not in traced
+
+
+def requires(trace: Trace, record: Record, traced: frozenset[str]) -> Iterator[Token]:
+    """What must have happened before this record; `traced` are the connections traces send on."""
     heard = record.heard
     if heard is None:
         return
-    if heard.id is not None and heard.id[0] != "ext":
+    if heard.id is not None and not is_foreign(heard, traced):
         towards_master = trace.header.role == "master"
         yield ("up" if towards_master else "down", *heard.id)
     if heard.local == "elected" and (heard.epoch or 0) > 1:
         yield ("epoch", (heard.epoch or 0) - 1)
     if heard.local == "leader" and heard.epoch:
         yield ("epoch", heard.epoch)
+
+
+def connections(traces: Iterable[Trace]) -> frozenset[str]:
+    """Every connection on which some trace shows a message to have been sent."""
+    return frozenset(s.id[0] for t in traces for r in t.records for s in r.sent if s.id is not None)
 
 
 class Merger:
@@ -66,6 +78,7 @@ class Merger:
         self._ready = deque(range(len(self._traces)))
         self._after = self._lives()
         self.orphans = 0
+        self.traced = connections(self._traces)
         self._ever: set[Token] | None = None
 
     def _lives(self) -> dict[int, Token]:
@@ -93,7 +106,8 @@ class Merger:
         if at == 0 and index in self._after and self._after[index] not in self._had:
             yield self._after[index]
         trace = self._traces[index]
-        yield from (t for t in requires(trace, trace.records[at]) if t not in self._had)
+        needed = requires(trace, trace.records[at], self.traced)
+        yield from (token for token in needed if token not in self._had)
 
     def _run(self, index: int) -> Iterator[Placed]:
         trace = self._traces[index]

@@ -39,7 +39,7 @@ class Post:
         connection, n = heard.id
         if connection == "ext":
             return LineId(FOREIGN, str(n))
-        return self.lines.get(connection) or LineId(FOREIGN, connection)
+        return self.lines.get(connection) or LineId(FOREIGN, f"{connection}/{n}")
 
     # ---- heard ---------------------------------------------------------------------------
     def heard(self, role: str, heard: Heard) -> tuple[Cell, Any] | None:

@@ -1,9 +1,9 @@
 """The specification's state as a node would show it: the views that traces carry.
 
 A view is plain data in Mesos' words, by keys such as `tasks/<framework>/<task>`
-(`docs/reference/trace.md`).  `entries` turns one cell into the view entries it stands for, so that
-what a step wrote can be compared with what the node says changed, and `whole` puts together what a
-node must show if it is asked for everything.
+(`docs/reference/trace.md`).  `changed` turns what a step wrote into the view entries it stands for,
+to be compared with what the node says changed; `whole` puts together what a node must show if it is
+asked for everything.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from mesos_spec.cells import Effects
 from mesos_spec.resources import Resources
-from mesos_spec.state import Reign, Standing, State, TaskRecord
+from mesos_spec.state import Reign, Standing, State
 
 Entries = dict[str, Any]
 
 
 def amounts(resources: Resources) -> dict[str, int]:
-    """A vector as views write it."""
-    return dict(resources.items())
+    """A vector as views write it.  (Not to be written to.)"""
+    return resources._amounts
 
 
 # ---- masters ---------------------------------------------------------------------------------
@@ -55,21 +55,18 @@ def _frameworks(key: Any, value: Any) -> Entries:
     return {f"frameworks/{key[1]}": shown}
 
 
-def _offers(key: Any, value: Any) -> Entries:
+def _offer(key: Any, offer: Any, made: Any) -> dict[str, Any]:
     return {
-        f"offers/{offer.id}": {
-            "agent": offer.agent,
-            "framework": made.framework,
-            "role": made.role,
-            "resources": amounts(made.resources),
-        }
-        for offer, made in value._d.items()
+        "agent": offer.agent,
+        "framework": made.framework,
+        "role": made.role,
+        "resources": amounts(made.resources),
     }
 
 
-def _task(agent: str, record: TaskRecord) -> dict[str, Any]:
+def _task(key: Any, task: Any, record: Any) -> dict[str, Any]:
     return {
-        "agent": agent,
+        "agent": key[1],
         "role": record.role,
         "resources": amounts(record.resources),
         "executor": record.executor,
@@ -80,29 +77,8 @@ def _task(agent: str, record: TaskRecord) -> dict[str, Any]:
     }
 
 
-def _tasks(key: Any, value: Any) -> Entries:
-    return {f"tasks/{t.framework}/{t.id}": _task(key[1], r) for t, r in value._d.items()}
-
-
-def _unreachable(key: Any, value: Any) -> Entries:
-    return {f"unreachable/{t.framework}/{t.id}": _task(key[1], r) for t, r in value._d.items()}
-
-
-def _executors(key: Any, value: Any) -> Entries:
-    return {
-        f"executors/{key[1]}/{e.framework}/{e.executor}": {
-            "role": record.role,
-            "resources": amounts(record.resources),
-        }
-        for e, record in value._d.items()
-    }
-
-
-def _filters(key: Any, value: Any) -> Entries:
-    return {
-        f"filters/{key[1]}/{agent}/{role}": [amounts(refused) for refused in several]
-        for (agent, role), several in value._d.items()
-    }
+def _executor(key: Any, executor: Any, record: Any) -> dict[str, Any]:
+    return {"role": record.role, "resources": amounts(record.resources)}
 
 
 # ---- agents ----------------------------------------------------------------------------------
@@ -118,44 +94,17 @@ def _agent(key: Any, value: Any) -> Entries:
     return {"agent": shown}
 
 
-def _hosted(key: Any, value: Any) -> Entries:
+def _runner(key: Any, executor: Any, runner: Any) -> dict[str, Any]:
+    return {"phase": runner.phase.value, "command": runner.command, "stream": runner.stream}
+
+
+def _run(key: Any, task: Any, run: Any) -> dict[str, Any]:
     return {
-        f"frameworks/{framework}": {
-            "checkpoint": info.checkpoint,
-            "partition_aware": info.partition_aware,
-        }
-        for framework, info in value._d.items()
-    }
-
-
-def _runners(key: Any, value: Any) -> Entries:
-    return {
-        f"executors/{e.framework}/{e.executor}": {
-            "phase": runner.phase.value,
-            "command": runner.command,
-            "stream": runner.stream,
-        }
-        for e, runner in value._d.items()
-    }
-
-
-def _runs(key: Any, value: Any) -> Entries:
-    return {
-        f"tasks/{t.framework}/{t.id}": {
-            "executor": run.executor,
-            "phase": run.phase.value,
-            "state": run.state,
-            "role": run.role,
-            "resources": amounts(run.resources),
-        }
-        for t, run in value._d.items()
-    }
-
-
-def _updates(key: Any, value: Any) -> Entries:
-    return {
-        f"updates/{t.framework}/{t.id}": [[u.uuid, u.state, u.reason] for u in queue]
-        for t, queue in value._d.items()
+        "executor": run.executor,
+        "phase": run.phase.value,
+        "state": run.state,
+        "role": run.role,
+        "resources": amounts(run.resources),
     }
 
 
@@ -170,60 +119,72 @@ def _scheduler(key: Any, value: Any) -> Entries:
     return {"scheduler": shown}
 
 
-def _held(key: Any, value: Any) -> Entries:
-    return {f"offers/{offer.id}": offer.agent for offer in value._d}
+# ---- who shows what --------------------------------------------------------------------------
+Show = Callable[[Any, Any], Entries]  #: a cell's key and value → its view entries
+Label = Callable[[Any, Any], str]  #: a cell's key and a key in its table → the view key
+Item = Callable[[Any, Any, Any], Any]  #: both keys and the value → the view's value
 
+#: For each kind of node: the fields it shows as one entry, and how.
+RECORDS: dict[str, dict[str, Show]] = {
+    "master": {"reign": _reign, "agents": _agents, "frameworks": _frameworks},
+    "agent": {"agent": _agent},
+    "scheduler": {"scheduler": _scheduler},
+}
 
-Show = Callable[[Any, Any], Entries]
-
-#: For each kind of node: the fields it shows, and how.
-SHOWN: dict[str, dict[str, Show]] = {
+#: For each kind of node: the fields that are tables, and how an entry of one is called and shown.
+TABLES: dict[str, dict[str, tuple[Label, Item]]] = {
     "master": {
-        "reign": _reign,
-        "agents": _agents,
-        "frameworks": _frameworks,
-        "offers": _offers,
-        "tasks": _tasks,
-        "unreachable": _unreachable,
-        "executors": _executors,
-        "filters": _filters,
+        "offers": (lambda key, offer: f"offers/{offer.id}", _offer),
+        "tasks": (lambda key, task: f"tasks/{task.framework}/{task.id}", _task),
+        "unreachable": (lambda key, task: f"unreachable/{task.framework}/{task.id}", _task),
+        "executors": (lambda key, e: f"executors/{key[1]}/{e.framework}/{e.executor}", _executor),
+        "filters": (
+            lambda key, on: f"filters/{key[1]}/{on[0]}/{on[1]}",
+            lambda key, on, several: [amounts(refused) for refused in several],
+        ),
     },
     "agent": {
-        "agent": _agent,
-        "hosted": _hosted,
-        "runners": _runners,
-        "runs": _runs,
-        "updates": _updates,
+        "hosted": (
+            lambda key, framework: f"frameworks/{framework}",
+            lambda key, framework, info: {
+                "checkpoint": info.checkpoint,
+                "partition_aware": info.partition_aware,
+            },
+        ),
+        "runners": (lambda key, e: f"executors/{e.framework}/{e.executor}", _runner),
+        "runs": (lambda key, task: f"tasks/{task.framework}/{task.id}", _run),
+        "updates": (
+            lambda key, task: f"updates/{task.framework}/{task.id}",
+            lambda key, task, queue: [[u.uuid, u.state, u.reason] for u in queue],
+        ),
     },
-    "scheduler": {"scheduler": _scheduler, "held": _held},
+    "scheduler": {
+        "held": (lambda key, offer: f"offers/{offer.id}", lambda key, offer, held: offer.agent)
+    },
+}
+
+#: The fields that a kind of node shows.
+SHOWN: dict[str, frozenset[str]] = {
+    role: frozenset((*RECORDS[role], *TABLES[role])) for role in RECORDS
 }
 
 
 def changed(role: str, effects: Effects) -> Entries:
-    """The view entries that a step changed: key → new value, or None where an entry is gone."""
-    shown = SHOWN.get(role, {})
-    before: Entries = {}
-    after: Entries = {}
+    """The view entries that a step may have changed: key → its value now, or None where gone."""
+    records, tables = RECORDS.get(role, {}), TABLES.get(role, {})
+    found: Entries = {}
     for (name, key), (old, new) in effects.items():
-        show = shown.get(name)
-        if show is None or old is new:
+        if old is new:
             continue
-        if hasattr(old, "_d") and hasattr(new, "_d"):
-            old, new = _differing(old, new)
-        before.update(show(key, old))
-        after.update(show(key, new))
-    gone = {key: None for key in before if key not in after}
-    return {key: value for key, value in after.items() if before.get(key) != value} | gone
-
-
-def _differing(old: Any, new: Any) -> tuple[Any, Any]:
-    """Two tables, cut down to the keys in which they differ."""
-    olds, news = old._d, new._d
-    kind = type(old)
-    return (
-        kind({k: v for k, v in olds.items() if news.get(k) is not v}),
-        kind({k: v for k, v in news.items() if olds.get(k) is not v}),
-    )
+        if name in tables:
+            label, item = tables[name]
+            for k in new.differs(old):
+                found[label(key, k)] = item(key, k, new[k]) if k in new else None
+        elif name in records:
+            show = records[name]
+            after = show(key, new)
+            found.update(after or dict.fromkeys(show(key, old)))
+    return found
 
 
 def _owned(role: str, who: Any, key: Any) -> bool:
@@ -235,10 +196,14 @@ def _owned(role: str, who: Any, key: Any) -> bool:
 def whole(s: State, role: str, who: Any) -> Entries:
     """Everything node `who` must show: the epoch of a master, the id of an agent or scheduler."""
     view: Entries = {}
-    for name, show in SHOWN.get(role, {}).items():
+    for name, show in RECORDS.get(role, {}).items():
         for key, value in s._fields[name].items():
             if _owned(role, who, key):
                 view.update(show(key, value))
+    for name, (label, item) in TABLES.get(role, {}).items():
+        for key, table in s._fields[name].items():
+            if _owned(role, who, key):
+                view.update((label(key, k), item(key, k, v)) for k, v in table.items())
     if role == "scheduler" and "scheduler" not in view:
         view.update(_scheduler(who, s.scheduler[who]))
     return view
