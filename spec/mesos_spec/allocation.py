@@ -11,12 +11,14 @@ offer that was really made, and `fair_offer` has it as a guard in a model of its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
 from functools import lru_cache
 
 from mesos_spec import offers
 from mesos_spec.domains import agents, amounts, epochs, fresh_offers
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, OfferId, Role
-from mesos_spec.kernel import action, require
+from mesos_spec.kernel import action, each_step, require
 from mesos_spec.resources import NOTHING, Resources
 from mesos_spec.state import FrameworkRecord, Standing, State
 
@@ -108,3 +110,38 @@ def fair_offer(
 
     framework, role = claimant
     offers.promise(s, epoch, agent, framework, role, offer, resources)
+
+
+# ---- what fairness means -------------------------------------------------------------------
+def dominant(promised: Iterable[Resources], capacity: Resources) -> Fraction:
+    """The greatest part of any resource of the cluster that is promised."""
+    whole = list(promised)
+    parts = (Fraction(sum(one[name] for one in whole), amount) for name, amount in capacity.items())
+    return max(parts, default=Fraction(0))
+
+
+@each_step("offers", cites=("ALC-15", "ALC-16", "F4", "L1"), epoch=epochs, agent=agents)
+def the_poorest_is_served(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
+    """Who is made an offer has no greater share than anybody who might have had it: his role has
+    none among the roles, and he has none among his role's frameworks (ALC-15)."""
+    capacity = before.capacity[epoch]
+    charged = {f: before.charged[epoch, f] for f in before.met_frameworks[epoch]}
+
+    def share_of(role: Role, framework: FrameworkId | None = None) -> Fraction:
+        whose = [framework] if framework is not None else [*charged]
+        return dominant((charged[f].get(role, NOTHING) for f in whose), capacity)
+
+    for offer, made in after.offers[epoch, agent].items():
+        if offer in before.offers[epoch, agent]:
+            continue
+        for framework in charged:
+            record = before.frameworks[epoch, framework]
+            for role in record.roles if record.standing == Standing.CONNECTED else ():
+                if not may_claim(before, epoch, framework, record, role, agent, made.resources):
+                    continue
+                if share_of(role) < share_of(made.role):
+                    return False
+                mine, theirs = share_of(made.role, made.framework), share_of(role, framework)
+                if role == made.role and theirs < mine:
+                    return False
+    return True

@@ -17,6 +17,8 @@ from mesos_spec import (
     network,
     offers,
     processes,
+    promises,
+    properties,
     queues,
     runs,
     schedulers,
@@ -49,6 +51,10 @@ ACTIONS: dict[str, Action[State, ...]] = {
     for thing in vars(subject).values()
     if isinstance(thing, Action) and thing.body.__module__ == subject.__name__
 }
+
+#: All that is claimed of every state, and of every step.
+ALWAYS = properties.ALWAYS + promises.ALWAYS
+EACH_STEP = properties.EACH_STEP + promises.EACH_STEP
 
 
 def of(party: str) -> dict[str, Action[State, ...]]:

@@ -86,7 +86,6 @@ def lose_frames_up(s: State, link: LinkId) -> None:
     epoch = s.up[link].mail[0].epoch
     gone = s.agent[link.agent].link != link or s.reign[epoch] != Reign.LEADING
     require(gone, "the agent has left the link, or the master leads no more")
-    require(s.agents[epoch, link.agent].link != link, "no master has registered the agent on it")
 
     s.up[link] = Fifo()
 

@@ -84,14 +84,15 @@ def agents_are_not_overloaded(s: State, agent: AgentId) -> bool:
 # ---- offers --------------------------------------------------------------------------------
 @always(cites=("S6", "OFR-5"), epoch=epochs, agent=agents)
 def offers_can_be_used(s: State, epoch: Epoch, agent: AgentId) -> bool:
-    """An offer that stands is of a connected agent, to a connected framework in its role (S6)."""
+    """An offer that stands is of something, of a connected agent, to a connected framework in a
+    role it has (S6)."""
     made = s.offers[epoch, agent].values()
     there = s.agents[epoch, agent].standing == Standing.REGISTERED
     heard = (s.frameworks[epoch, offer.framework] for offer in made)
     return not made or (
         there
         and all(record.standing == Standing.CONNECTED for record in heard)
-        and all(o.role in s.frameworks[epoch, o.framework].roles for o in made)
+        and all(o.role in s.frameworks[epoch, o.framework].roles and o.resources for o in made)
     )
 
 
@@ -265,7 +266,9 @@ def a_registered_agent_hides_nothing(s: State, epoch: Epoch, agent: AgentId) -> 
         known = task in s.tasks[epoch, agent]
         if run.phase != Phase.ENDED and not (known or removed or elsewhere):
             return False
-    return True
+    mine = [key for key, one in s.runners[agent].items() if not (one.command or one.disowned)]
+    served = (s.frameworks[epoch, key.framework].standing != Standing.REMOVED for key in mine)
+    return all(key in s.executors[epoch, agent] or not w for key, w in zip(mine, served))
 
 
 @always(cites=("L1", "AGT-9", "UPD-7"), epoch=epochs, agent=agents)
@@ -329,11 +332,14 @@ def older_leaders_are_not_obeyed(before: State, after: State, agent: AgentId) ->
     return not taken or orders[0].epoch >= before.agent[agent].epoch
 
 
-@always(cites=("S19", "AGT-2"), agent=agents)
+@always(cites=("S19", "AGT-2", "RCV-8"), agent=agents)
 def a_registered_agent_has_a_link(s: State, agent: AgentId) -> bool:
-    """An agent is registered with the newest leader it knows of, over a link that it has (S19)."""
+    """An agent is registered over a link, and has one only to a leader that it knows of, once all
+    its executors are back (S19, RCV-8)."""
     me = s.agent[agent]
-    return (not me.registered or me.link is not None) and (me.up or me.link is None)
+    linked = me.link is not None
+    back = not any(runner.away for runner in s.runners[agent].values())
+    return (linked or not me.registered) and (not linked or (me.up and me.epoch > 0 and back))
 
 
 @always(cites=("S13",), epoch=epochs)
@@ -384,7 +390,10 @@ def offers_are_held_on_a_stream(s: State, scheduler: SchedulerId) -> bool:
     subscribed = me.mood == Mood.SUBSCRIBED
     waits = me.mood in (Mood.SUBSCRIBING, Mood.SUBSCRIBED)
     holds = not s.held[scheduler] or subscribed
-    return holds and (me.stream is not None) == subscribed and (me.line is not None) == waits
+    led = me.epoch > 0 or not waits
+    return (
+        led and holds and (me.stream is not None) == subscribed and (me.line is not None) == waits
+    )
 
 
 @each_step("scheduler", cites=("S19",), scheduler=schedulers)

@@ -14,10 +14,9 @@ from typing import Any
 from mesos_spec.bounds import Bounds
 from mesos_spec.claims import Sometimes
 from mesos_spec.domains import lines, links, named_executors, streams
-from mesos_spec.kernel import Action, Cell, Disabled, Domain, Per, Specification
-from mesos_spec.mesos import ACTIONS, CHANNELS
+from mesos_spec.kernel import Action, Cell, Disabled, Domain, EachStep, Per, Specification
+from mesos_spec.mesos import ACTIONS, ALWAYS, CHANNELS, EACH_STEP
 from mesos_spec.network import own_stream
-from mesos_spec.properties import ALWAYS, EACH_STEP
 from mesos_spec.state import Reign, Scheduler, State
 
 Some = Sometimes[State, ...]
@@ -200,16 +199,21 @@ def specification(
     script: Script = (),
     prompt: tuple[str, ...] = ("to_executor",),
     sometimes: tuple[Some, ...] = (),
+    own: tuple[Action[State, ...], ...] = (),
+    claims: tuple[EachStep[State, ...], ...] = (),
 ) -> Specification[State]:
-    """A part of Mesos that starts with a script: these choices, all hearing, and every claim."""
+    """A part of Mesos that starts with a script: these choices, all hearing, and every claim.
+
+    `own` are actions, `claims` properties that are this part's alone.
+    """
     chosen = frozenset(choices)
     found = [one for name, one in ACTIONS.items() if name in chosen or name not in CHOICES]
     return Specification(
         name=name,
         init=begin(script),
-        actions=tuple(promptly(found, *prompt)),
+        actions=tuple(promptly([*found, *own], *prompt)),
         always=ALWAYS,
-        each_step=EACH_STEP,
+        each_step=EACH_STEP + claims,
         sometimes=sometimes,
         heads=heads(prompt),
     )

@@ -105,6 +105,8 @@ def _accept_twice(s: State, me: SchedulerId, program: Program, who: Caller) -> I
 def _accept_nothing(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
     for offer in s.held[me]:
         yield Accept(*who, (offer,))
+    if len(s.held[me]) > 1:
+        yield Accept(*who, tuple(s.held[me]))
 
 
 def _steal(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
