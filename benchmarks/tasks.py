@@ -114,6 +114,7 @@ def _throughput(name: str, size: Size, *, noop: bool) -> Figure:
 
     rushes = [trio.run(measure) for _ in range(size.runs)]
     kind = "no-op" if noop else "command"
+    trace_bytes = percentile([one.trace_bytes for one in rushes], 50)
     return Figure(
         name,
         "tasks/s",
@@ -121,9 +122,8 @@ def _throughput(name: str, size: Size, *, noop: bool) -> Figure:
         [size.tasks / one.seconds for one in rushes],
         {
             **_cpu_per_task(rushes, size.tasks),
-            "trace_kb_per_task": percentile([one.trace_bytes for one in rushes], 50)
-            / size.tasks
-            / 1000,
+            "trace_kb_per_task": trace_bytes / size.tasks / 1000,
+            "master_grew_mb": max(one.grown_mb["master-1"] for one in rushes),
         },
     )
 
