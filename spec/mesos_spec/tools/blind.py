@@ -16,15 +16,15 @@ import msgspec
 
 from mesos_spec.cells import Effects, undo
 from mesos_spec.ids import LinkId
-from mesos_spec.kernel import Disabled, Untold
+from mesos_spec.kernel import Disabled, Specification, Untold
 from mesos_spec.state import State
 from mesos_spec.tools import view, wire
 from mesos_spec.tools.binding import Scene, Unbound, bind, line_of, stream_of
 from mesos_spec.tools.judge import Judge, Node, Wrong
-from mesos_spec.tools.merge import Placed
+from mesos_spec.tools.merge import Merger, Placed
 from mesos_spec.tools.post import appended
-from mesos_spec.tools.trace import Record
-from mesos_spec.tools.verdict import Violation
+from mesos_spec.tools.trace import Record, Trace
+from mesos_spec.tools.verdict import Verdict, Violation
 
 Claim = tuple[str, dict[str, Any]]
 
@@ -332,3 +332,12 @@ def _of_scheduler(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
             yield "ack", {}
         elif sent.msg is not None and sent.msg.get("type") != "SUBSCRIBE":
             yield "call", {}
+
+
+def judge_blind(traces: list[Trace], spec: Specification[State], bounds: Any) -> Verdict:
+    """The verdict on merged `traces`, their claims unread."""
+    judge = BlindJudge(spec, bounds)
+    for placed in Merger(traces):
+        if judge.take(placed) is not None:
+            break
+    return judge.finish()
