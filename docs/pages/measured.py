@@ -1,14 +1,15 @@
 """README's table of measured figures, from benchmarks/results.json.
 
-`make bench` measures, on the machine it runs on, and writes that file; each row says which part of
-it.  A figure that was never measured is a dash, not a guess.
+`make bench` measures on the machine it runs on and writes that file; each row names the command
+that measures it alone.  What was never measured is a dash, not a guess; what else the machine was
+doing meanwhile stands beside the figure.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from docs.pages.text import code, table
 
@@ -18,48 +19,46 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN = "<!-- measured: written by `make docs` from benchmarks/results.json -->"
 END = "<!-- end of measured -->"
 
-
-class Figure(NamedTuple):
-    """A row: the key in results.json, what it is, its unit."""
-
-    key: str
-    says: str
-    unit: str
-
-
-FIGURES = (
-    Figure("command_tasks_per_s", "real commands run as tasks, two agents", "tasks/s"),
-    Figure("noop_tasks_per_s", "tasks of the no-op executor, through all real shells", "tasks/s"),
-    Figure("accept_to_running_ms", "from ACCEPT to TASK_RUNNING of a real command", "ms"),
-    Figure("failover_s_up", "leader killed to the next launch, timers of `mesos-ref up`", "s"),
-    Figure("failover_s_mesos_backoff", "the same, with Apache Mesos' registration back-off", "s"),
-    Figure("checker_states_per_s", "distinct states, model checker, one core", "states/s"),
-    Figure("judge_steps_per_s", "steps of a trace judged, one core", "steps/s"),
-)
+#: Key in results.json → what it is.
+FIGURES = {
+    "command_tasks_per_s": "tasks that are real commands, finished and acknowledged",
+    "noop_tasks_per_s": "tasks that do nothing, through real processes and sockets",
+    "accept_to_running_ms": "from ACCEPT to TASK_RUNNING of a real command",
+    "failover_s_up": "from the leader's death until everybody is back",
+    "failover_s_mesos_backoff": "the same, with Apache Mesos' registration back-off",
+    "checker_states_per_s": "distinct states of a model checked",
+    "judge_steps_per_s": "steps of a trace judged",
+}
 
 
 def measured() -> str:
-    """The table, with the machine it was measured on."""
+    """The table, and on what it was measured."""
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    rows = [(f.says, _number(found.get(f.key), f.unit), code(f.key)) for f in FIGURES]
-    machine = found.get("machine")
-    where = f"Measured by `make bench` on {_machine(machine)}." if machine else "Not measured yet."
-    return f"{where}\n\n" + table(("what", "measured", "key in `benchmarks/results.json`"), rows)
+    figures: dict[str, Any] = found.get("figures", {})
+    rows = [(says, *_figure(figures.get(key)), code(key)) for key, says in FIGURES.items()]
+    head = ("what", "median", "all runs", "load then", "how", "`python -m benchmarks …`")
+    return f"{_where(found.get('machine'), figures)}\n\n" + table(head, rows)
 
 
-def _number(value: Any, unit: str) -> str:
-    if isinstance(value, dict):
-        value = value.get("median", value.get("value"))
-    if not isinstance(value, int | float):
-        return "–"
-    shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{shown} {unit}"
+def _figure(one: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    if one is None:
+        return "–", "–", "–", "–"
+    low, high = min(one["runs"]), max(one["runs"])
+    shown = f"{_number(low)} … {_number(high)}"
+    return f"{_number(one['value'])} {one['unit']}", shown, f"{one['load']:.1f}", one["how"]
 
 
-def _machine(machine: Any) -> str:
-    if isinstance(machine, dict):
-        return ", ".join(f"{value}" for value in machine.values())
-    return str(machine)
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _where(machine: dict[str, Any] | None, figures: dict[str, Any]) -> str:
+    if machine is None or not figures:
+        return "Not measured yet: `make bench` does it."
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}. Everything runs on "
+        "this one machine, and *load then* says how busy it was with this and with other work."
+    )
 
 
 def put_in(document: str) -> str:

@@ -94,10 +94,10 @@ def _messages() -> frozenset[type]:
 
 def concrete(union: Any) -> list[type]:
     """The kinds of a union; a base class stands for those made of it."""
-    return [kind for one in union.__args__ for kind in (_made_of(one) or [one])]
+    return [kind for one in union.__args__ for kind in (made_of(one) or [one])]
 
 
-def _made_of(base: type) -> list[type]:
+def made_of(base: type) -> list[type]:
     """The classes of the module that are made of `base`, as it knows them."""
     named = vars(messages).values()
     return [k for k in named if isinstance(k, type) and issubclass(k, base) and k is not base]

@@ -75,7 +75,14 @@ def _action(one: Action[Any, ...]) -> str:
 
 
 def _to_messages(kinds: list[type]) -> str:
-    return ", ".join(f"[{kind.__name__}](messages.md#{kind.__name__.lower()})" for kind in kinds)
+    return ", ".join(map(_to_message, kinds))
+
+
+def _to_message(kind: type) -> str:
+    """A link to a message's row; a base class has none, and is any of its kinds."""
+    if reading.made_of(kind):
+        return f"any {kind.__name__}"
+    return f"[{kind.__name__}](messages.md#{kind.__name__.lower()})"
 
 
 # ---- properties ----------------------------------------------------------------------------

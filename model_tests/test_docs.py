@@ -1,0 +1,348 @@
+"""The documentation tells the truth: what is generated is fresh, and what is promised is run.
+
+In README and in the second tutorial a box fenced as `shellsession` is typed as it stands, in one
+folder, and prints what stands under each command; `…` is whatever it is this time, and a line of
+nothing else is any number of lines.  `background` boxes are started and left running; one without
+a command goes on with what the last of them prints.  A box whose fence names a file is that file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pytest
+
+import benchmarks.__main__ as benchmarks
+from docs import generate
+from docs.pages import chaos, measured, reading, requirements
+from docs.pages.specification import KINDS, claims
+from mesos_chaos.mutants import shipped_mutants
+from mesos_spec.mesos import ACTIONS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+# --- what is generated -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", generate.PAGES)
+def test_generated_pages_are_fresh(path: str) -> None:
+    assert (ROOT / path).read_text() == generate.PAGES[path](), "stale: run `make docs`"
+
+
+def test_a_stale_page_is_found_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    monkeypatch.setattr(generate, "PAGES", {"page.md": lambda: "new\n"})
+    (tmp_path / "page.md").write_text("old\n")
+    assert generate.main(["--check"]) == 1
+    assert (tmp_path / "page.md").read_text() == "old\n"
+    assert generate.main([]) == 0
+    assert (tmp_path / "page.md").read_text() == "new\n"
+    assert generate.main(["--check"]) == 0
+    assert capsys.readouterr().out == "stale: page.md\nwritten: page.md\n"
+
+
+def test_every_key_of_a_plan_is_explained() -> None:
+    tables = {name for _, kind in chaos.TABLES for name in kind.model_fields}
+    assert tables - {"cluster", "workload", "fault", "expect"} == chaos.MEANING.keys()
+
+
+def test_guards_and_messages_are_read_off_the_actions() -> None:
+    accept = ACTIONS["accept"]
+    assert reading.guards(accept)[:2] == [
+        "the next message is Accept",
+        "the call launches something",
+    ]
+    assert {kind.__name__ for kind in reading.sends(accept)} == {"RunTask", "TaskUpdate"}
+    assert [kind.__name__ for kind in reading.hears(ACTIONS["decline"])] == ["Accept", "Decline"]
+    assert [name for name, one in ACTIONS.items() if not reading.guards(one)] == [
+        name for name in ACTIONS if "### " + name in _without_guards()
+    ]
+
+
+def _without_guards() -> str:
+    """The sections of the actions page that list no guard."""
+    sections = re.split(r"^(?=### )", generate.PAGES["docs/reference/actions.md"](), flags=re.M)
+    return "".join(part for part in sections if not re.search(r"^1\. ", part, re.M))
+
+
+# --- requirements ------------------------------------------------------------------------------
+
+
+def listed() -> set[str]:
+    """The ids that have a row, or are said to be out."""
+    return {rule.id for family in requirements.catalogue().values() for rule in family}
+
+
+def test_every_requirement_that_anybody_cites_is_in_the_table() -> None:
+    cited = {id for one in ACTIONS.values() for id in one.cites}
+    cited |= {id for kind, _ in KINDS.values() for one in claims(kind) for id in one.cites}
+    cited |= {id for one in shipped_mutants().values() for id in requirements.ids_in(one.breaks)}
+    assert cited - listed() == set()
+
+
+def test_every_requirement_that_a_test_names_is_in_the_table() -> None:
+    """Those of families that the table has: others are of other documents."""
+    families = {id.rstrip("0123456789") for id in listed()}
+    named = {id for id in requirements.mentioned() if id.rstrip("0123456789") in families}
+    assert named - listed() == set()
+
+
+def test_each_requirement_is_listed_once() -> None:
+    ids = [rule.id for family in requirements.catalogue().values() for rule in family]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("OFR-9, 12…14: all", ["OFR-9", "OFR-12", "OFR-13", "OFR-14"]),
+        ("(ALC-15 to ALC-17).", ["ALC-15", "ALC-16", "ALC-17"]),
+        ("S8; S19, MESOS-1418 and R1.", ["S8", "S19", "R1"]),
+        ("REC-2 (no answer), REC-10.", ["REC-2", "REC-10"]),
+        ("version 1.12.0, UTF-8.5, F16x", []),
+    ],
+)
+def test_ids_are_found_in_prose(text: str, ids: list[str]) -> None:
+    assert [id for id in requirements.ids_in(text) if not id.startswith(("UTF", "MESOS"))] == ids
+
+
+# --- links -------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may name: its headings, as GitHub spells them, and its anchors."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    spelled = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    return spelled | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_links_lead_to_what_they_name(page: Path) -> None:
+    """That their files exist is tested with the house; here, that the place in the file does."""
+    wrong = []
+    for target, place in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+        there = page.parent / target if target else page
+        if there.suffix == ".md" and place not in anchors(there):
+            wrong.append(f"{target}#{place}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_can_be_found(page: Path) -> None:
+    """From the index, or from a page that another links to."""
+    others = [path for path in [ROOT / "README.md", *PAGES] if path != page]
+    links = {
+        (path.parent / link).resolve()
+        for path in others
+        for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text())
+    }
+    assert page.name == "index.md" or page in links
+
+
+# --- boxes -------------------------------------------------------------------------------------
+
+FENCE = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Box(NamedTuple):
+    """A box of a document: a file to write, or commands with what they print."""
+
+    file: str | None
+    is_background: bool
+    #: (command, what it prints); the command is empty for what goes on.
+    said: list[tuple[str, str]]
+    text: str
+
+
+def boxes(text: str) -> Iterator[Box]:
+    """The boxes that are to be done, in order."""
+    for language, word, body in FENCE.findall(text):
+        if language == "shellsession":
+            before, *parts = re.split(r"^\$ ", body, flags=re.MULTILINE)
+            said = [("", before)] if before.strip() else []
+            for part in parts:
+                command, _, printed = part.partition("\n")
+                said.append((command, printed))
+            yield Box(None, word == "background", said, body)
+        elif "." in word:
+            yield Box(word, False, [], body)
+
+
+def pattern(printed: str) -> str:
+    """A regular expression for what is printed: `…` is anything, alone on a line any lines."""
+    lines = []
+    for line in printed.strip("\n").splitlines():
+        if line.strip() == "…":
+            lines.append(r"(?:.*\n)*?")
+        else:
+            lines.append(".*".join(re.escape(part.rstrip()) for part in line.split("…")) + r" *\n")
+    return "".join(lines)
+
+
+class Reader:
+    """Someone who types what stands there, in a folder of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._running: list[subprocess.Popen[str]] = []
+        path = f"{Path(sys.executable).parent}:{os.defpath}"
+        self._variables = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+    def do(self, box: Box) -> None:
+        """Do what a box says; fails where something else is printed."""
+        if box.file is not None:
+            file = self._folder / box.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(box.text.replace("5050", str(self._port)))
+        for command, printed in box.said:
+            if box.is_background:
+                if command:
+                    self._start(command)
+                self._wait_for(printed)
+            else:
+                self._type(command, printed)
+
+    def _type(self, command: str, printed: str) -> None:
+        done = subprocess.run(
+            ["bash", "-c", self._here(command)],
+            cwd=self._folder,
+            env=self._variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        found = re.sub(r"^\s+% Total.*", "", done.stdout)
+        found = found if found.endswith("\n") or not found else found + "\n"
+        assert re.fullmatch(pattern(printed), found), f"$ {command}\n{found}"
+
+    def _here(self, text: str) -> str:
+        return text.replace("5050", str(self._port))
+
+    def _start(self, command: str) -> None:
+        self._running.append(
+            subprocess.Popen(
+                ["bash", "-c", "exec " + self._here(command)],
+                cwd=self._folder,
+                env=self._variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+
+    def _wait_for(self, printed: str) -> None:
+        """Read what is running until all of `printed` has been seen, from where it was left.
+
+        What ends with any lines is read no further than the line before.
+        """
+        pipe: IO[str] | None = self._running[-1].stdout
+        assert pipe is not None
+        wanted = re.sub(r"\n…\n*\Z", "\n", printed)
+        found = ""
+        while not re.fullmatch(pattern(wanted), found):
+            line = pipe.readline()
+            assert line, f"it ended, and had printed\n{found}"
+            found += line
+
+    def leave(self) -> None:
+        """End what still runs."""
+        for process in self._running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                raise
+
+
+@contextmanager
+def reading_in(folder: Path) -> Iterator[Reader]:
+    """A reader who ends what he has begun."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    reader = Reader(folder, port)
+    try:
+        yield reader
+    finally:
+        reader.leave()
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.needs("linux", "curl")
+@pytest.mark.parametrize("document", ["README.md", "docs/tutorial/02-break-it.md"])
+def test_what_the_boxes_say_is_so(document: str, tmp_path: Path) -> None:
+    found = list(boxes((ROOT / document).read_text()))
+    assert len(found) > 3
+    with reading_in(tmp_path) as reader:
+        for box in found:
+            reader.do(box)
+
+
+def test_boxes_are_read_as_they_are_meant() -> None:
+    text = "```shellsession\n$ a\nx…y\n…\nz\n$ b\n```\n```toml f.toml\nk = 1\n```\n```sh\nno\n```\n"
+    first, second = boxes(text)
+    assert first.said == [("a", "x…y\n…\nz\n"), ("b", "")]
+    assert (second.file, second.text) == ("f.toml", "k = 1\n")
+    assert re.fullmatch(pattern(first.said[0][1]), "x1y\nq\nr\nz\n")
+    assert not re.fullmatch(pattern(first.said[0][1]), "x1\nz\n")
+    assert not re.fullmatch(pattern(""), "anything\n")
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def test_what_was_not_measured_is_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "RESULTS", tmp_path / "results.json")
+    assert "Not measured yet" in measured.measured()
+    assert measured.measured().count("–") == 4 * len(measured.FIGURES)
+    figure = {
+        "value": 1234.5,
+        "unit": "tasks/s",
+        "runs": [1300.0, 99.44, 1234.5],
+        "load": 0.25,
+        "how": "so",
+    }
+    results = {
+        "machine": {"cpu": "a small one", "cores": 2, "python": "3.11"},
+        "figures": {"noop_tasks_per_s": figure},
+    }
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert "| 1,234 tasks/s | 99.4 … 1,300 | 0.2 | so |" in measured.measured()
+    assert measured.measured().startswith("a small one, 2 cores, Python 3.11.")
+
+
+def test_the_table_is_put_where_it_belongs() -> None:
+    document = f"# before\n{measured.BEGIN}\nold\n{measured.END}\nafter\n"
+    there = measured.put_in(document)
+    assert there.startswith("# before\n")
+    assert there.endswith("\nafter\n")
+    assert measured.measured() in there
+    assert "old" not in there
+    with pytest.raises(ValueError, match="in the document"):
+        measured.put_in("# nothing\n")
+
+
+def test_every_figure_that_is_measured_has_a_row() -> None:
+    assert measured.FIGURES.keys() == benchmarks.FIGURES.keys()
