@@ -48,6 +48,8 @@ class Cluster(Strict):
     #: Frameworks nobody here wrote, each making so many well-formed calls (in simulation).
     foreign: int = Field(default=0, ge=0, le=8)
     foreign_calls: int = Field(default=150, ge=1, le=10_000)
+    #: Agents too old to join (in simulation).
+    misfits: int = Field(default=0, ge=0, le=8)
 
 
 class Workload(Strict):
@@ -60,8 +62,13 @@ class Workload(Strict):
     mem_mb: int = Field(default=32, gt=0)
     role: str = "*"
     parallel: int | None = Field(default=None, ge=1)
-    #: Now and then it kills a task, asks for what it knows, suppresses and revives (in simulation).
+    #: Each task on an executor of its own, or several on one of the framework's (in simulation).
+    executor: Literal["command", "custom"] = "command"
+    #: Now and then it kills a task, asks for what it knows, suppresses and revives, and leaves an
+    #: offer unanswered (in simulation).
     unruly: bool = False
+    #: How often another scheduler takes its framework over (in simulation).
+    rivals: int = Field(default=0, ge=0, le=8)
 
 
 class FaultKind(StrEnum):
@@ -126,6 +133,8 @@ class Scenario(Plan):
 
     title: str = Field(min_length=10)
     why: str = Field(min_length=40)
+    #: Where it means something: 1 simulated, 3 on real processes.
+    tiers: tuple[Literal[1, 3], ...] = Field(default=(1, 3), min_length=1)
 
 
 def parse_scenario(text: str, name: str) -> Scenario:

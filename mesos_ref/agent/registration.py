@@ -213,4 +213,5 @@ def hear_shutdown(agent: Agent, frame: link.Shutdown) -> None:
     _leave(agent)
     agent.timers.clear()
     agent.over = True
+    agent.touch("agent")
     agent.do(Exit(1, f"The master told this agent to shut down: {frame.message}"))

@@ -1,4 +1,7 @@
-"""An agent as the specification sees it: plain data, under the keys that traces use."""
+"""An agent as the specification sees it: plain data, under the keys that traces use.
+
+A process that is about to end is no agent any more, whatever it leaves behind on disk.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from mesos_ref.agent.state import Agent, Executor, Framework, Queue, Task, ViewK
 
 def whole(agent: Agent) -> dict[str, Any]:
     """Every key and its value, computed afresh."""
-    view: dict[str, Any] = {"agent": _agent(agent)}
+    view: dict[str, Any] = {} if agent.over else {"agent": _agent(agent)}
     for framework_id, framework in agent.frameworks.items():
         if framework.hosted:
             view[f"frameworks/{framework_id}"] = _framework(framework)
@@ -33,7 +36,7 @@ def take_changes(agent: Agent) -> dict[str, Any]:
 def _value(agent: Agent, key: ViewKey) -> Any:
     table, framework_id, name = key
     if table == "agent":
-        return _agent(agent)
+        return None if agent.over else _agent(agent)
     framework = agent.frameworks.get(framework_id)
     if framework is None:
         return None

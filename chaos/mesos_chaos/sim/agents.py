@@ -1,17 +1,12 @@
-"""Simulated agents and the executors they start.
-
-An executor is the real `ExecutorCore` with a pretended command: it runs as long as its `sleep N`
-says.  It is a process of its own: it outlives its agent if its framework checkpoints, and comes
-back to the agent when that is up again.
-"""
+"""Simulated agents: a process, its link to the master, and the executors on its machine."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from mesos_chaos.sim.loop import SECOND_US, Loop, Timer
+from mesos_chaos.sim.custom import CustomExecutor
+from mesos_chaos.sim.executors import CommandExecutor, SimExecutor
+from mesos_chaos.sim.loop import Loop
 from mesos_chaos.sim.masters import SimMaster
 from mesos_chaos.sim.network import End, Network
 from mesos_chaos.sim.node import Listener, Node, SimIds
@@ -21,9 +16,6 @@ from mesos_ref.agent import tracing
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.agent.core import AgentCore
 from mesos_ref.agent.effects import Connect, DestroyExecutor, Exit, StartExecutor
-from mesos_ref.executor import effects as executor_effects
-from mesos_ref.executor import events as executor_heard
-from mesos_ref.executor.core import ExecutorConfig, ExecutorCore
 from mesos_ref.step import (
     Answer,
     CloseLink,
@@ -35,136 +27,8 @@ from mesos_ref.step import (
 )
 
 START_US = 3_000
+REAP_US = 1_000
 SIGKILLED = 9
-STUTTERS = 0.03  #: the share of updates that an executor repeats
-
-
-class SimExecutor:
-    """One command executor process, and the command it pretends to run."""
-
-    def __init__(self, agent: SimAgent, start: StartExecutor) -> None:
-        self.agent = agent
-        self.container = start.container
-        self.checkpoint = start.checkpoint
-        self.framework_id, self.executor_id = start.framework_id, start.executor_id
-        config = ExecutorConfig(
-            framework_id=start.framework_id,
-            executor_id=start.executor_id,
-            checkpoint=start.checkpoint,
-            shutdown_grace_us=start.shutdown_grace_us,
-        )
-        stream = agent.loop.random(f"executor {start.container}")
-        self._core = ExecutorCore(config, SimIds(stream), lambda n: stream.randint(0, n))
-        self._end: End[Any] | None = None
-        self._timer: Timer | None = None
-        self._command: Timer | None = None
-        self.alive = True
-
-    @property
-    def name(self) -> str:
-        """Its name on the network."""
-        return f"executor {self.container}"
-
-    def start(self) -> None:
-        """Its process is up."""
-        self._hear(executor_heard.Started())
-
-    def _hear(self, event: Any) -> None:
-        if not self.alive:
-            return
-        step = self._core.handle(event, self.agent.loop.now_us)
-        for effect in step.effects:
-            if self.alive:
-                self._perform(effect)
-        if self._timer is not None:
-            self._timer.cancel()
-        due = self._core.next_deadline
-        if due is not None and self.alive:
-            self._timer = self.agent.loop.at(due, lambda: self._hear(executor_heard.Tick()))
-
-    def _perform(self, effect: Effect) -> None:
-        match effect:
-            case executor_effects.OpenSubscription(connection=connection, call=call):
-                self._subscribe(connection, call)
-            case executor_effects.CloseSubscription():
-                if self._end is not None:
-                    self._end.close()
-                    self._end = None
-            case executor_effects.SendCall(call=call):
-                if self._end is not None:
-                    self._end.send(call)
-                    self._stutter(call)
-            case executor_effects.RunCommand(task=task):
-                self._run(task)
-            case executor_effects.SignalCommand(signal=signal):
-                if self._command is not None:
-                    self._command.cancel()
-                    ended = executor_heard.CommandEnded(signal=signal)
-                    self._command = self.agent.loop.after(1_000, lambda: self._hear(ended))
-            case executor_effects.Exit(code=code):
-                self.die(code << 8)
-            case _:
-                raise TypeError(f"{self.name} does not know how to {type(effect).__name__}")
-
-    def _stutter(self, call: Any) -> None:
-        """Now and then say something twice, or say of a task that has ended that it failed."""
-        end, dice = self._end, self.agent.loop.random(f"executor {self.container}")
-        if end is None or call.update is None or dice.random() > STUTTERS:
-            return
-        end.send(call)
-        status = call.update.status
-        if status.state == "TASK_FINISHED":
-            uuid = SimIds(dice).uuid_bytes()
-            other = msgspec.structs.replace(status, state="TASK_FAILED", uuid=uuid)
-            update = msgspec.structs.replace(call.update, status=other)
-            end.send(msgspec.structs.replace(call, update=update))
-
-    def _subscribe(self, connection: int, call: Any) -> None:
-        agent = self.agent
-        if not agent.alive:
-            ended = executor_heard.StreamEnded(connection)
-            agent.loop.after(1_000, lambda: self._hear(ended))
-            return
-        ends: tuple[End[Any], End[Any]] = agent.network.connect(self.name, agent.name)
-        near, far = ends
-        self._end = near
-        near.hear = lambda said: self._told(connection, *said)
-        near.ended = lambda: self._hear(executor_heard.StreamEnded(connection))
-        agent.accept_executor(self, far)
-        near.send(call)
-
-    def _told(self, connection: int, kind: str, *rest: Any) -> None:
-        if kind == "opened":
-            self._hear(executor_heard.StreamOpened(connection))
-        elif kind == "event":
-            self._hear(executor_heard.EventHeard(connection, *rest))
-        elif rest[0] != 202:
-            subscribing = rest[1]
-            if subscribing:
-                self._hear(executor_heard.SubscribeFailed(connection, rest[0]))
-            else:
-                self._hear(executor_heard.CallFailed(connection, rest[0]))
-
-    def _run(self, task: Any) -> None:
-        words = ((task.command.value if task.command else "") or "").split()
-        seconds = float(words[1]) if len(words) == 2 and words[0] == "sleep" else 0.05
-        self.agent.ran.append((self.framework_id, task.task_id))
-        self._hear(executor_heard.CommandStarted(1))
-        ended = executor_heard.CommandEnded(exit_code=0)
-        self._command = self.agent.loop.after(round(seconds * SECOND_US), lambda: self._hear(ended))
-
-    def die(self, status: int | None) -> None:
-        """Its process ends, of itself or by a signal; the agent hears of it if it is up."""
-        if not self.alive:
-            return
-        self.alive = False
-        for timer in (self._timer, self._command):
-            if timer is not None:
-                timer.cancel()
-        self.agent.network.drop_node(self.name)
-        self.agent.executors.pop(self.container, None)
-        exited = heard.ExecutorExited(self.container, status)
-        self.agent.loop.after(1_000, lambda: self.agent.hear(exited))
 
 
 class SimAgent(Node):
@@ -256,8 +120,15 @@ class SimAgent(Node):
             )
         )
 
+    def bury(self, executor: SimExecutor, status: int | None) -> None:
+        """An executor's process has ended; the agent hears of it if it is up."""
+        self.executors.pop(executor.container, None)
+        exited = heard.ExecutorExited(executor.container, status)
+        self.loop.after(REAP_US, lambda: self.hear(exited))
+
     def _start(self, effect: StartExecutor) -> None:
-        executor = SimExecutor(self, effect)
+        kind = CommandExecutor if effect.executor_info is None else CustomExecutor
+        executor = kind(self, effect)
         self.executors[effect.container] = executor
         self.loop.after(START_US, executor.start)
 

@@ -18,6 +18,7 @@ from mesos_chaos.sim.foreign import SimForeign
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
+from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.master.config import MasterConfig
@@ -30,6 +31,8 @@ from mesos_spec.tools.verdict import Violation
 from mesos_spec.tools.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
+SCHEDULER_AGAIN_US = 700_000
+TOO_OLD = "0.28.0"  #: the version of an agent that may not join
 
 
 class OnlineJudge:
@@ -40,7 +43,8 @@ class OnlineJudge:
         self.violation: Violation | None = None
         self.seen: dict[str, int] = {}  #: how often each `role.action` was claimed
         self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
-        self.on_action: Callable[[str, int], None] = lambda site, times: None
+        #: Told of each action: its site, how often that was seen, and the node's name.
+        self.on_action: Callable[[str, int, str], None] = lambda site, times, node: None
         self._traces: dict[str, Trace] = {}
         self._next: dict[str, int] = {}
 
@@ -64,7 +68,7 @@ class OnlineJudge:
         for name, _ in record.did:
             site = f"{trace.header.role}.{name}"
             self.seen[site] = self.seen.get(site, 0) + 1
-            self.on_action(site, self.seen[site])
+            self.on_action(site, self.seen[site], trace.header.node)
 
 
 @dataclass(slots=True)
@@ -80,6 +84,7 @@ class SimCluster:
     agents: dict[str, SimAgent] = field(default_factory=dict)
     schedulers: dict[str, SimScheduler] = field(default_factory=dict)
     foreign: list[SimForeign] = field(default_factory=list)
+    rivals: dict[str, SimRival] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
@@ -120,17 +125,22 @@ class SimCluster:
             status_update_retry_us=2 * SECOND_US,
         )
         config = _configured(config, self.plan)
-        for i in range(1, want.agents + 1):
-            name = f"a{i}"
-            agent = SimAgent(self.loop, self.network, name, config, self.judge, self.masters)
+        misfit = msgspec.structs.replace(config, version=TOO_OLD)
+        configs = {f"a{i}": config for i in range(1, want.agents + 1)}
+        configs |= {f"misfit{i}": misfit for i in range(1, want.misfits + 1)}
+        for name, chosen in configs.items():
+            agent = SimAgent(self.loop, self.network, name, chosen, self.judge, self.masters)
             self.agents[name] = agent
             self.election.seen.append(self._detector(agent))
             agent.start()
 
     def _make_schedulers(self) -> None:
         for workload in self.plan.workload:
-            scheduler = SimScheduler(self.loop, self.network, workload, self.judge, self.masters)
+            scheduler = SimScheduler(
+                self.loop, self.network, workload, self.judge, self.masters, self._stopped
+            )
             self.schedulers[workload.name] = scheduler
+            self.rivals[workload.name] = SimRival(scheduler, self.election, workload.rivals)
             self.election.seen.append(self._detector(scheduler))
             scheduler.start()
         want = self.plan.cluster
@@ -165,12 +175,29 @@ class SimCluster:
         self.election.lost(master)
         self.loop.after(STANDBY_AGAIN_US, master.start)
 
+    def _stopped(self, scheduler: SimScheduler) -> None:
+        """A scheduler was told to stop; one that has rivals is started again, to return."""
+        if scheduler.workload.rivals:
+            self.loop.after(SCHEDULER_AGAIN_US, lambda: self._again(scheduler))
+
+    def _again(self, scheduler: SimScheduler) -> None:
+        if scheduler.error is not None:
+            scheduler.kill()
+            scheduler.start()
+            self.tell_leader(scheduler)
+
+    def calm(self) -> None:
+        """From now on no framework does what it should not."""
+        for scheduler in self.schedulers.values():
+            scheduler.user.unruly = False
+
     # ---- asking --------------------------------------------------------------------------------
     @property
     def finished(self) -> bool:
         """Whether all wanted work is done and every update of it acknowledged."""
         done = all(s.items.finished and not s.items.running for s in self.schedulers.values())
-        return done and all(f.left <= 0 for f in self.foreign)
+        left = [each.left for each in self.foreign] + [each.left for each in self.rivals.values()]
+        return done and max(left, default=0) <= 0
 
     def pending(self) -> list[str]:
         """Why it is not finished: a sentence for each thing that is missing."""
@@ -179,8 +206,8 @@ class SimCluster:
             left = scheduler.items.workload.items - len(scheduler.items.done)
             if left:
                 why.append(f"{name}: {left} items are not done")
-            if scheduler.stopped is not None:
-                why.append(f"{name} has stopped: {scheduler.stopped}")
+            if scheduler.error is not None:
+                why.append(f"{name} has stopped: {scheduler.error}")
         return why
 
 

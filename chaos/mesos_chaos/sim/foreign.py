@@ -3,7 +3,8 @@
 It speaks to the master directly, without our library, so its calls are the environment's (D13) and
 it writes no trace.  Ended ids stay in play: offers that were used or rescinded, tasks that have
 ended, streams that were replaced.  Now and then it subscribes again, while it is subscribed (a
-scheduler's fail-over), or leaves.  The master is held to its answers.
+scheduler's fail-over); at last it leaves, or an operator removes it.  The master is held to its
+answers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mesos_ref.wire import scheduler as wire
 from mesos_ref.wire.v1 import (
     Capability,
     CommandInfo,
+    ExecutorInfo,
     Filters,
     FrameworkInfo,
     Launch,
@@ -46,9 +48,10 @@ class SimForeign:
         self._streams: list[str] = []
         self._offers: list[tuple[str, str]] = []  #: offer, agent
         self._tasks: list[tuple[str, str]] = []  #: task, agent
+        self._executors: list[tuple[str, str]] = []  #: executor, agent
         self._updates: list[tuple[str, str, bytes]] = []  #: task, agent, uuid
         self._ends: list[End[Any]] = []
-        self._numbers = 0
+        self._launched = 0
         loop.after(PAUSE_US, self._act)
 
     # ---- acting --------------------------------------------------------------------------------
@@ -66,8 +69,12 @@ class SimForeign:
         self.loop.after(self._dice.randint(1, 2 * PAUSE_US), self._act)
 
     def _leave(self) -> None:
-        if self._framework_id is not None and self._election.leader is not None:
-            self._send(self._call("TEARDOWN"))
+        leader = self._election.leader
+        if self._framework_id is None or leader is None or not leader.leads:
+            return
+        if self._dice.random() < 0.5:
+            leader.tear_down(self._framework_id)
+        self._send(self._call("TEARDOWN"))
 
     def _send(self, call: wire.Call) -> None:
         leader = self._election.leader
@@ -77,9 +84,8 @@ class SimForeign:
         near.hear = lambda said: self._told(near, *said)
         near.ended = lambda: None
         leader.accept_scheduler(far)
-        self._numbers += 1
         stream = None if call.type == "SUBSCRIBE" else self._a_stream()
-        near.send(("ext", self._numbers, stream, call))
+        near.send(("ext", 0, stream, call))
         if self._dice.random() < 0.1 and self._ends:
             self._ends.pop(0).close()
 
@@ -105,7 +111,7 @@ class SimForeign:
             status = event.update.status
             if status.uuid is not None:
                 self._updates.append((status.task_id, status.agent_id or "", status.uuid))
-        for seen in (self._offers, self._tasks, self._updates, self._streams):
+        for seen in (self._offers, self._tasks, self._updates, self._streams, self._executors):
             del seen[:-REMEMBERED]
 
     # ---- drawing -------------------------------------------------------------------------------
@@ -133,12 +139,20 @@ class SimForeign:
         return wire.Call(type=kind, framework_id=self._framework_id or "never-was", **body)
 
     def _draw(self) -> wire.Call:
-        kinds = ["ACCEPT", "ACKNOWLEDGE", "KILL", "DECLINE", "REVIVE", "SUPPRESS", "RECONCILE"]
-        weights = [30, 40, 8, 8, 8, 2, 6]
-        kind = self._dice.choices(kinds, weights)[0]
-        make = getattr(self, f"_{kind.lower()}")
-        call: wire.Call = make()
-        return call
+        weights = {
+            self._accept: 30,
+            self._acknowledge: 40,
+            self._kill: 8,
+            self._decline: 8,
+            self._revive: 8,
+            self._suppress: 2,
+            self._reconcile: 6,
+            self._message: 3,
+            self._shutdown: 2,
+            self._request: 1,
+        }
+        [make] = self._dice.choices(list(weights), list(weights.values()))
+        return make()
 
     def _accept(self) -> wire.Call:
         count = self._dice.choice([1, 1, 1, 2])
@@ -154,18 +168,31 @@ class SimForeign:
         return self._call("ACCEPT", accept=accept)
 
     def _task(self, agent: str) -> TaskInfo:
+        self._launched += 1
         reuse = self._tasks and self._dice.random() < 0.1
-        name = self._pick(self._tasks, ("", ""))[0] if reuse else f"{self.name}.{self._numbers}"
+        name = self._pick(self._tasks, ("", ""))[0] if reuse else f"{self.name}.{self._launched}"
         cpus = self._dice.choice([0.1, 0.5, 100.0])
+        command = f"sleep {self._dice.choice([0.01, 0.2, 1.0])}"
+        executor = self._executor(agent) if self._dice.random() < 0.3 else None
+        whole = self._dice.random() < 0.95
         self._tasks.append((name, agent))
         return TaskInfo(
             name="x",
             task_id=name or "t",
             agent_id=agent if self._dice.random() < 0.95 else "another-agent",
             resources=Resources.parse(f"cpus:{cpus};mem:16").to_wire(),
-            command=CommandInfo(value=f"sleep {self._dice.choice([0.01, 0.2, 1.0])}")
-            if self._dice.random() < 0.95
-            else None,
+            command=CommandInfo(value=command) if executor is None and whole else None,
+            executor=executor,
+            data=command.encode(),
+        )
+
+    def _executor(self, agent: str) -> ExecutorInfo:
+        executor_id = f"{self.name}.e{self._dice.randint(1, 2)}"
+        self._executors.append((executor_id, agent))
+        return ExecutorInfo(
+            executor_id=executor_id,
+            command=CommandInfo(value="./executor"),
+            resources=Resources.parse("cpus:0.1;mem:16").to_wire(),
         )
 
     def _acknowledge(self) -> wire.Call:
@@ -199,6 +226,18 @@ class SimForeign:
             for task, agent in self._dice.sample(self._tasks, min(2, len(self._tasks)))
         )
         return self._call("RECONCILE", reconcile=wire.Reconcile(tasks=asked))
+
+    def _message(self) -> wire.Call:
+        executor, agent = self._pick(self._executors, ("no-executor", "no-agent"))
+        message = wire.Message(agent_id=agent, executor_id=executor, data=b"hello")
+        return self._call("MESSAGE", message=message)
+
+    def _shutdown(self) -> wire.Call:
+        executor, agent = self._pick(self._executors, ("no-executor", "no-agent"))
+        return self._call("SHUTDOWN", shutdown=wire.Shutdown(agent_id=agent, executor_id=executor))
+
+    def _request(self) -> wire.Call:
+        return self._call("REQUEST", request=wire.Request())
 
     def _pick(self, among: list[Any], otherwise: Any) -> Any:
         """Mostly the newest; sometimes any that was ever seen, or none that ever was."""

@@ -60,6 +60,7 @@ class SimMaster(Node):
         self._asking: dict[str, tuple[End[Any], int]] = {}
         self._sent: dict[str, int] = {}
         self._requests = 0
+        self._foreign = 0
 
     def start(self) -> None:
         """Start as a standby."""
@@ -72,6 +73,7 @@ class SimMaster(Node):
     def lead(self, epoch: int) -> None:
         """Elected."""
         self.leads = True
+        self._foreign = epoch << 32  # so that no two foreign calls of a run have one number
         address = Address(hostname=self.name, ip="127.0.0.1", port=5050)
         info = MasterInfo(id=self.name, ip=0, port=5050, hostname=self.name, address=address)
         self.hear(heard.Elected(epoch, info))
@@ -103,11 +105,20 @@ class SimMaster(Node):
         if not self.leads:
             end.send(("answer", n, 503, "no leader"))
             return
-        self._requests += 1
-        request = f"{self.name}.{self.life}#{self._requests}"
+        request = self._request()
         self._asking[request] = (end, n)
         new = SimIds(self.loop.random(f"streams {self.name}")).uuid()
-        self.hear(heard.Call(request, (connection, n), stream, call, new))
+        self._foreign += connection == "ext"
+        number = self._foreign if connection == "ext" else n
+        self.hear(heard.Call(request, (connection, number), stream, call, new))
+
+    def _request(self) -> str:
+        self._requests += 1
+        return f"{self.name}.{self.life}#{self._requests}"
+
+    def tear_down(self, framework_id: str) -> None:
+        """An operator wants a framework removed."""
+        self.hear(heard.OperatorTeardown(self._request(), framework_id))
 
     # ---- effects -------------------------------------------------------------------------------
     def perform(self, effect: Effect) -> None:
@@ -131,8 +142,9 @@ class SimMaster(Node):
                 if (end := self._streams.pop(stream, None)) is not None:
                     end.close()
             case Answer(request=request, status=status, body=body):
-                end, n = self._asking.pop(request)
-                end.send(("answer", n, status, body))
+                if request in self._asking:  # an operator's answer is read by nobody
+                    end, n = self._asking.pop(request)
+                    end.send(("answer", n, status, body))
             case StepDown():
                 self.depose("a newer leader is known")
             case _:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from mesos_chaos.sim.loop import Loop
@@ -42,7 +43,7 @@ class End(Generic[M]):
         """Close in good order: what was sent before still arrives, then the far end hears it."""
         if self.open:
             self.open = False
-            self._connection.finish(self.side)
+            self._connection.send(self.side, None)
 
     def abort(self) -> None:
         """Hear nothing more, and lose what is in flight both ways (a process died, a reset)."""
@@ -58,20 +59,20 @@ class Connection(Generic[M]):
         self.ends: tuple[End[M], End[M]] = (End(self, 0), End(self, 1))
         self._flight: tuple[deque[M | None], deque[M | None]] = (deque(), deque())
         self._last_us = [0, 0]
+        self._broken = False
 
     def way(self, side: int) -> Way:
         """From whom to whom what `side` sends travels."""
         return self.nodes[side], self.nodes[1 - side]
 
-    def send(self, side: int, message: M) -> None:
-        """Put `message` in flight from `side`."""
-        self._flight[side].append(message)
-        self._arrive_later(side)
+    def send(self, side: int, message: M | None) -> None:
+        """Put `message`, or the end of the stream, in flight from `side`.
 
-    def finish(self, side: int) -> None:
-        """Put the end of the stream in flight from `side`."""
-        self._flight[side].append(None)
-        self._arrive_later(side)
+        What is sent on a broken connection is lost: only the sender does not know yet.
+        """
+        if not self._broken:
+            self._flight[side].append(message)
+            self._arrive_later(side)
 
     def _arrive_later(self, side: int) -> None:
         due = max(self.network.arrival_us(self.way(side)), self._last_us[side])
@@ -96,6 +97,7 @@ class Connection(Generic[M]):
 
     def break_now(self, silent: int | None = None) -> None:
         """Lose what is in flight; both ends hear of it soon (not `silent`, which is dead)."""
+        self._broken = True
         for side in (0, 1):
             self._flight[side].clear()
         for side in (0, 1):
@@ -105,14 +107,18 @@ class Connection(Generic[M]):
             if side == silent:
                 end.open = False
                 continue
-            delay = self.network.arrival_us(self.way(1 - side))
-            self.network.loop.at(delay, lambda end=end: _tell(end))  # type: ignore[misc]
+            self.network.loop.at(
+                self.network.arrival_us(self.way(1 - side)), partial(self._tell, side)
+            )
 
-
-def _tell(end: End[M]) -> None:
-    if end.open:
-        end.open = False
-        end.ended()
+    def _tell(self, side: int) -> None:
+        """The end of `side` hears of the break, once anything can reach it."""
+        way, end = self.way(1 - side), self.ends[side]
+        if self.network.is_cut(way):
+            self.network.hold(way, partial(self._tell, side))
+        elif end.open:
+            end.open = False
+            end.ended()
 
 
 class Network:

@@ -2,19 +2,27 @@
 
 A `Node` takes the place of a shell.  It hands events to the core, writes the record, keeps what is
 to be kept, and only then performs the effects: the order of the real thing.  A node can be killed
-(its memory and connections are gone, what it kept stays), paused (it hears nothing until it is
-resumed; then everything at once), and started again.
+(its memory and connections are gone, what it kept stays), also between any two of these; paused (it
+hears nothing until it is resumed; then everything at once), and started again.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Protocol
 
 from mesos_chaos.sim.loop import Loop, Timer
 from mesos_ref import trace
 from mesos_ref.step import Effect, Persist, Step
+
+
+class Moment(Enum):
+    """Between which two deeds of one record a node is killed."""
+
+    UNKEPT = "written down, not kept"
+    UNSENT = "kept, nothing sent"
 
 
 class SimIds:
@@ -78,6 +86,7 @@ class Node:
         self._timer: Timer | None = None
         self._missed: list[Any] = []
         self._batch = 0
+        self._doom: tuple[Moment, Callable[[], None]] | None = None
 
     @property
     def alive(self) -> bool:
@@ -109,6 +118,17 @@ class Node:
         self.core, self._writer, self.paused, self._missed = None, None, False, []
         self._set_timer(None)
 
+    def doom(self, moment: Moment, kill: Callable[[], None]) -> None:
+        """Have `kill` called at that moment of the record that is being written."""
+        self._doom = moment, kill
+
+    def _is_killed(self, moment: Moment) -> bool:
+        if self._doom is None or self._doom[0] is not moment:
+            return False
+        (_, kill), self._doom = self._doom, None
+        kill()
+        return True
+
     def pause(self) -> None:
         """SIGSTOP."""
         self.paused = True
@@ -134,9 +154,13 @@ class Node:
         self._writer.record(event, self.loop.now_us, step, self._batch)
         self._writer.write()
         self._wake_at(self.core.next_deadline)
+        if self._is_killed(Moment.UNKEPT):
+            return
         for effect in step.effects:
             if isinstance(effect, Persist):
                 self._keep(effect)
+        if self._is_killed(Moment.UNSENT):
+            return
         for effect in step.effects:
             if self.core is not None and not isinstance(effect, Persist):
                 self.perform(effect)

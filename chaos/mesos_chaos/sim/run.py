@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mesos_chaos.plan import Fault, FaultKind, Plan
 from mesos_chaos.sim.agents import SIGKILLED
 from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
+from mesos_chaos.sim.node import Moment, Node
 from mesos_spec.tools.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
@@ -56,16 +58,28 @@ class Faults:
                 self._sites.setdefault((site, int(times)), []).append(fault)
             else:
                 at_us = round((fault.at_s or 0.0) * SECOND_US)
-                self.cluster.loop.at(at_us, lambda fault=fault: self._do(fault))  # type: ignore[misc]
+                self.cluster.loop.at(at_us, partial(self._do, fault))
         self.cluster.judge.on_action = self._reached
 
-    def _reached(self, site: str, times: int) -> None:
+    def _reached(self, site: str, times: int, node: str) -> None:
+        """An action was written down by `node`, which has not sent anything yet.
+
+        A node that is killed for what it just did is killed before it keeps it, before it sends
+        it, or after.
+        """
         for fault in self._sites.pop((site, times), []):
-            self.cluster.loop.after(0, lambda fault=fault: self._do(fault))  # type: ignore[misc]
+            target = self._target(fault.target) if fault.kind is FaultKind.KILL else None
+            moment = self.cluster.loop.random("moments").choice([None, *Moment])
+            if isinstance(target, Node) and target.name == node and moment is not None:
+                target.doom(moment, partial(self._do_to, fault, target))
+            else:
+                self.cluster.loop.after(0, partial(self._do, fault))
 
     def _do(self, fault: Fault) -> None:
+        self._do_to(fault, self._target(fault.target))
+
+    def _do_to(self, fault: Fault, target: Any) -> None:
         self.left -= 1
-        target = self._target(fault.target)
         if target is None:
             self.done.append(f"{fault.kind} {fault.target}: nobody there")
             return
@@ -166,11 +180,11 @@ class Faults:
 
 
 def _runs(agent: Any, task: str) -> bool:
-    return any(e.executor_id.startswith(task) for e in agent.executors.values())
+    return any(e.runs(task) for e in agent.executors.values())
 
 
 def _executor(agent: Any, task: str) -> Any:
-    return next(e for e in agent.executors.values() if e.executor_id.startswith(task))
+    return next(e for e in agent.executors.values() if e.runs(task))
 
 
 def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluster]:
@@ -187,6 +201,7 @@ def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluste
 
     cluster.loop.run(FAULTS_END_US, quiet)
     faults.heal()
+    cluster.calm()
     settle_us = round(plan.expect.settles_within_s * SECOND_US)
     cluster.loop.run(cluster.loop.now_us + settle_us, lambda: broken() or cluster.finished)
     settled = cluster.finished

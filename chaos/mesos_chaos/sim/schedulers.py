@@ -1,14 +1,13 @@
-"""Simulated schedulers: the real `SchedulerCore`, and user code that wants items done.
+"""Simulated schedulers: the real `SchedulerCore`, between its connection and the user's code.
 
-The user code is what `mesos-ref run` does, as plain callbacks: it accepts offers for items that
-are not done, marks updates as seen a moment after it got them, and tries an item again when its
-attempt ended without finishing.  Wanted work is kept outside of Mesos, so it survives the
-scheduler's death (D17).
+An update counts as seen a moment after the user's code got it.  A scheduler that is told to stop,
+because another one subscribed with its framework id, ends as a process does, and is started again
+by whoever watches over it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from mesos_chaos.plan import Workload
@@ -16,8 +15,8 @@ from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import SimMaster
 from mesos_chaos.sim.network import End, Network
 from mesos_chaos.sim.node import Listener, Node, SimIds
+from mesos_chaos.sim.users import Items, User
 from mesos_ref import trace
-from mesos_ref.resources import Resources
 from mesos_ref.scheduler import events as heard
 from mesos_ref.scheduler import tracing
 from mesos_ref.scheduler.core import SchedulerConfig, SchedulerCore
@@ -32,57 +31,15 @@ from mesos_ref.scheduler.effects import (
 )
 from mesos_ref.step import Effect
 from mesos_ref.wire import scheduler as wire
-from mesos_ref.wire.v1 import (
-    Capability,
-    CommandInfo,
-    Filters,
-    FrameworkInfo,
-    Launch,
-    Offer,
-    Operation,
-    TaskInfo,
-)
+from mesos_ref.wire.v1 import Capability, FrameworkInfo
 
 SEEN_US = 500
-UNRULY_US = 50_000
-ENDED = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")
-
-
-@dataclass(slots=True)
-class Items:
-    """Wanted work: which items are open, which attempt each is in, what became of them."""
-
-    workload: Workload
-    open: list[int] = field(default_factory=list)
-    attempts: dict[int, int] = field(default_factory=dict)
-    running: dict[str, int] = field(default_factory=dict)
-    done: set[int] = field(default_factory=set)
-
-    @property
-    def finished(self) -> bool:
-        """Whether every item is done."""
-        return len(self.done) == self.workload.items
-
-    def next_attempt(self, item: int) -> str:
-        """A fresh task id for `item`."""
-        self.attempts[item] = self.attempts.get(item, 0) + 1
-        task_id = f"{self.workload.name}.{item}.{self.attempts[item]}"
-        self.running[task_id] = item
-        return task_id
-
-    def ended(self, task_id: str, state: str) -> None:
-        """An attempt has ended: its item is done, or open again."""
-        item = self.running.pop(task_id, None)
-        if item is None:
-            return
-        if state == "TASK_FINISHED":
-            self.done.add(item)
-        elif item not in self.done:
-            self.open.append(item)
+WHIM_US = 50_000
+REFUSED_US = 5_000
 
 
 class SimScheduler(Node):
-    """A scheduler process and its user code."""
+    """A scheduler process and its user's code.  `stopped` is told when it stops for good."""
 
     role = "scheduler"
     tick = heard.Tick()
@@ -94,13 +51,17 @@ class SimScheduler(Node):
         workload: Workload,
         listener: Listener,
         masters: dict[str, SimMaster],
+        stopped: Callable[[SimScheduler], None],
     ) -> None:
         super().__init__(loop, workload.name, listener)
         self.network = network
-        self.items = Items(workload, open=list(range(workload.items)))
-        self.stopped: str | None = None
+        self.workload = workload
+        self.user = User(workload, loop.random(f"user {workload.name}"))
+        self.error: str | None = None  #: why it has stopped
         self._masters = masters
+        self._stopped = stopped
         self._end: tuple[str, End[Any]] | None = None
+        self._stream: str | None = None
         multi = (Capability(type="MULTI_ROLE"), Capability(type="PARTITION_AWARE"))
         self._config = SchedulerConfig(
             framework=FrameworkInfo(
@@ -114,14 +75,25 @@ class SimScheduler(Node):
             reconcile_us=2 * SECOND_US,
         )
 
+    @property
+    def items(self) -> Items:
+        """Its wanted work."""
+        return self.user.items
+
+    @property
+    def framework(self) -> FrameworkInfo:
+        """How it describes itself; with the id it was given, if it was."""
+        return self._config.framework
+
     def start(self) -> None:
         """Start, or start again with the framework id it was given."""
         ids = trace.RecordedIds(SimIds(self.loop.random(f"ids {self.name}.{self.life + 1}")))
         recovered = {**self.kept, "tasks": dict.fromkeys(self.items.running)}
         core = SchedulerCore(self._config, ids, recovered)
+        self.error = None
         self.begin(core, ids, tracing.config_of(self._config), self.name)
-        if self.items.workload.unruly:
-            self.loop.after(UNRULY_US, lambda life=self.life: self._misbehave(life))  # type: ignore[misc]
+        if self.user.unruly:
+            self._soon(WHIM_US, self._misbehave)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -132,6 +104,11 @@ class SimScheduler(Node):
     def leader(self, epoch: int, master: str) -> None:
         """The detector saw a leader."""
         self.hear(heard.LeaderSeen(epoch, master))
+
+    def _soon(self, delay_us: int, do: Callable[[], None]) -> None:
+        """Do something a little later, unless this process has ended by then."""
+        life = self.life
+        self.loop.after(delay_us, lambda: do() if self.alive and self.life == life else None)
 
     # ---- effects -------------------------------------------------------------------------------
     def perform(self, effect: Effect) -> None:
@@ -150,9 +127,10 @@ class SimScheduler(Node):
             case Deliver(event=event):
                 self._use(event)
             case Stop(error=error):
-                self.stopped = error or ""
+                self.error = error or "it was torn down"
+                self._stopped(self)
             case NotSent(call=call):
-                self._not_sent(call)
+                self.user.not_sent(call)
             case _:
                 super().perform(effect)
 
@@ -163,16 +141,15 @@ class SimScheduler(Node):
     def _connect(self, connection: str, master: SimMaster) -> None:
         if not master.alive:
             failed = heard.SubscribeFailed(connection, 0, "connection refused")
-            self.loop.after(5_000, lambda: self.hear(failed))
+            self._soon(REFUSED_US, lambda: self.hear(failed))
             return
         ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, master.name)
         near, far = ends
-        self._end = (connection, near)
-        self._stream: str | None = None
+        self._end, self._stream = (connection, near), None
         near.hear = lambda said: self._told(connection, *said)
         near.ended = lambda: self._ended(connection)
         master.accept_scheduler(far)
-        self.loop.after(0, lambda: self.hear(heard.Connected(connection)))
+        self._soon(0, lambda: self.hear(heard.Connected(connection)))
 
     def _told(self, connection: str, kind: str, *rest: Any) -> None:
         if kind == "event":
@@ -201,83 +178,22 @@ class SimScheduler(Node):
     def _use(self, event: wire.Event) -> None:
         if event.offers is not None:
             for offer in event.offers.offers:
-                self._later(self._answer(offer))
+                answer = self.user.answer(offer)
+                if answer is not None:
+                    self._ask(answer)
         elif event.update is not None:
-            self._update(event.update.status)
+            status = event.update.status
+            self.user.update(status)
+            if status.uuid is not None:
+                seen = heard.Seen(status.task_id, status.agent_id or "", status.uuid)
+                self._soon(SEEN_US, lambda: self.hear(seen))
 
-    def _later(self, call: wire.Call) -> None:
-        life = self.life
-        asked = heard.Asked(call)
-        self.loop.after(SEEN_US, lambda: self.hear(asked) if self.life == life else None)
+    def _ask(self, call: wire.Call) -> None:
+        self._soon(SEEN_US, lambda: self.hear(heard.Asked(call)))
 
-    def _answer(self, offer: Offer) -> wire.Call:
-        want = self.items.workload
-        each = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}")
-        left = Resources.from_wire(offer.resources)
-        room = want.parallel or want.items
-        tasks: list[TaskInfo] = []
-        while self.items.open and left.contains(each) and len(self.items.running) < room:
-            item = self.items.open.pop(0)
-            task_id = self.items.next_attempt(item)
-            left = left - each
-            tasks.append(
-                TaskInfo(
-                    name=task_id,
-                    task_id=task_id,
-                    agent_id=offer.agent_id,
-                    resources=each.to_wire(),
-                    command=CommandInfo(value=want.command),
-                )
-            )
-        if not tasks:
-            refuse = Filters(refuse_seconds=1.0 if self.items.running else 5.0)
-            return wire.Call(
-                type="DECLINE", decline=wire.Decline(offer_ids=(offer.id,), filters=refuse)
-            )
-        launch = Operation(type="LAUNCH", launch=Launch(task_infos=tuple(tasks)))
-        accept = wire.Accept(
-            offer_ids=(offer.id,), operations=(launch,), filters=Filters(refuse_seconds=0.0)
-        )
-        return wire.Call(type="ACCEPT", accept=accept)
-
-    def _misbehave(self, life: int) -> None:
-        """Make a call that nobody needs, as any framework may at any time (D13)."""
-        if self.life != life or not self.alive or self.items.finished:
-            return
-        dice = self.loop.random(f"unruly {self.name}")
-        tasks = sorted(self.items.running) or ["never-launched"]
-        task = dice.choice([*tasks, "never-launched"])
-        call = dice.choice(
-            [
-                wire.Call(type="KILL", kill=wire.Kill(task_id=task)),
-                wire.Call(type="KILL", kill=wire.Kill(task_id=task, agent_id="nobody")),
-                wire.Call(type="KILL", kill=wire.Kill(task_id="never-launched")),
-                wire.Call(type="RECONCILE", reconcile=wire.Reconcile()),
-                wire.Call(
-                    type="RECONCILE",
-                    reconcile=wire.Reconcile(tasks=(wire.ReconcileTask(task_id=task),)),
-                ),
-                wire.Call(type="SUPPRESS"),
-                wire.Call(type="DECLINE", decline=wire.Decline(offer_ids=("no-offer",))),
-            ]
-        )
-        self.hear(heard.Asked(call))
-        self._later(wire.Call(type="REVIVE"))
-        self.loop.after(dice.randint(1, 2 * UNRULY_US), lambda: self._misbehave(life))
-
-    def _not_sent(self, call: wire.Call | None) -> None:
-        """A call that was not made: its tasks' items are open again."""
-        if call is not None and call.accept is not None:
-            for operation in call.accept.operations:
-                for task in operation.launch.task_infos if operation.launch else ():
-                    self.items.ended(task.task_id, "TASK_DROPPED")
-
-    def _update(self, status: Any) -> None:
-        if status.state == "TASK_FINISHED" or status.state in ENDED:
-            self.items.ended(status.task_id, status.state)
-        elif status.state == "TASK_UNKNOWN":
-            self.items.ended(status.task_id, "TASK_LOST")
-        if status.uuid is not None:
-            life = self.life
-            seen = heard.Seen(status.task_id, status.agent_id or "", status.uuid)
-            self.loop.after(SEEN_US, lambda: self.hear(seen) if self.life == life else None)
+    def _misbehave(self) -> None:
+        if self.user.unruly and not self.items.finished:
+            self.hear(heard.Asked(self.user.whim()))
+            self._ask(wire.Call(type="REVIVE"))
+            dice = self.loop.random(f"unruly {self.name}")
+            self._soon(dice.randint(1, 2 * WHIM_US), self._misbehave)

@@ -1,0 +1,186 @@
+"""The user's code of a simulated framework: it wants items done, and keeps the books on them.
+
+It is what `mesos-ref run` does, as plain functions: it accepts offers for items that are not done
+and tries an item again when its attempt ended without finishing.  Wanted work is kept outside of
+Mesos, so it survives the scheduler's death (D17).  An unruly one makes calls that nobody needs, and
+leaves offers unanswered, until it is told to calm down: progress can be demanded only of those who
+let it happen.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from mesos_chaos.plan import Workload
+from mesos_ref.resources import Resources
+from mesos_ref.wire import scheduler as wire
+from mesos_ref.wire.v1 import (
+    CommandInfo,
+    ExecutorInfo,
+    Filters,
+    Launch,
+    Offer,
+    Operation,
+    TaskInfo,
+    TaskStatus,
+)
+
+#: States in which an attempt has ended without finishing its item.
+ENDED = (
+    "TASK_FAILED",
+    "TASK_KILLED",
+    "TASK_ERROR",
+    "TASK_LOST",
+    "TASK_DROPPED",
+    "TASK_GONE",
+    "TASK_UNKNOWN",
+)
+#: What each executor of a framework's own takes.
+EXECUTOR = Resources.parse("cpus:0.1;mem:32")
+HOARDS = 0.2  #: the share of offers that an unruly framework leaves unanswered
+
+
+@dataclass(slots=True)
+class Items:
+    """Wanted work: which items are open, which attempt each is in, what became of them."""
+
+    workload: Workload
+    open: list[int] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)
+    running: dict[str, int] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every item is done."""
+        return len(self.done) == self.workload.items
+
+    def next_attempt(self, item: int) -> str:
+        """A fresh task id for `item`."""
+        self.attempts[item] = self.attempts.get(item, 0) + 1
+        task_id = f"{self.workload.name}.{item}.{self.attempts[item]}"
+        self.running[task_id] = item
+        return task_id
+
+    def ended(self, task_id: str, state: str) -> None:
+        """An attempt has ended: its item is done, or open again."""
+        item = self.running.pop(task_id, None)
+        if item is None:
+            return
+        if state == "TASK_FINISHED":
+            self.done.add(item)
+        elif item not in self.done:
+            self.open.append(item)
+
+
+class User:
+    """What one framework's user code does with offers, updates, and idle time."""
+
+    def __init__(self, workload: Workload, dice: random.Random) -> None:
+        self.items = Items(workload, open=list(range(workload.items)))
+        self.unruly = workload.unruly
+        self._want = workload
+        self._dice = dice
+        self._places: dict[str, tuple[str, str]] = {}  #: task → agent, executor
+
+    # ---- offers --------------------------------------------------------------------------------
+    def answer(self, offer: Offer) -> wire.Call | None:
+        """ACCEPT for as many open items as fit, else DECLINE; None: it lets the offer lie."""
+        if self.unruly and self._dice.random() < HOARDS:
+            return None
+        tasks = self._tasks(offer)
+        if not tasks:
+            refuse = Filters(refuse_seconds=1.0 if self.items.running else 5.0)
+            return wire.Call(
+                type="DECLINE", decline=wire.Decline(offer_ids=(offer.id,), filters=refuse)
+            )
+        launch = Operation(type="LAUNCH", launch=Launch(task_infos=tuple(tasks)))
+        accept = wire.Accept(
+            offer_ids=(offer.id,), operations=(launch,), filters=Filters(refuse_seconds=0.0)
+        )
+        return wire.Call(type="ACCEPT", accept=accept)
+
+    def _tasks(self, offer: Offer) -> list[TaskInfo]:
+        want, custom = self._want, self._want.executor == "custom"
+        each = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}")
+        left = Resources.from_wire(offer.resources)
+        room = want.parallel or want.items
+        tasks: list[TaskInfo] = []
+        while self.items.open and len(self.items.running) < room:
+            item = self.items.open[0]
+            executor = self._executor(item) if custom else None
+            if not left.contains(each if executor is None else each + EXECUTOR):
+                break
+            left = left - each
+            if executor is not None and all(t.executor != executor for t in tasks):
+                left = left - EXECUTOR
+            self.items.open.pop(0)
+            tasks.append(self._task(offer, item, each, executor))
+        return tasks
+
+    def _executor(self, item: int) -> ExecutorInfo:
+        """Items share two executors on each agent."""
+        return ExecutorInfo(
+            executor_id=f"{self._want.name}.x{item % 2}",
+            command=CommandInfo(value="./executor"),
+            resources=EXECUTOR.to_wire(),
+        )
+
+    def _task(
+        self, offer: Offer, item: int, each: Resources, executor: ExecutorInfo | None
+    ) -> TaskInfo:
+        task_id = self.items.next_attempt(item)
+        self._places[task_id] = (offer.agent_id, executor.executor_id if executor else task_id)
+        command = CommandInfo(value=self._want.command)
+        return TaskInfo(
+            name=task_id,
+            task_id=task_id,
+            agent_id=offer.agent_id,
+            resources=each.to_wire(),
+            executor=executor,
+            command=command if executor is None else None,
+            data=None if executor is None else self._want.command.encode(),
+        )
+
+    # ---- what becomes of them ------------------------------------------------------------------
+    def update(self, status: TaskStatus) -> None:
+        """The framework is told of a task."""
+        if status.state == "TASK_FINISHED" or status.state in ENDED:
+            self._ended(status.task_id, status.state)
+
+    def not_sent(self, call: wire.Call | None) -> None:
+        """A call was not made: its tasks' items are open again."""
+        if call is not None and call.accept is not None:
+            for operation in call.accept.operations:
+                for task in operation.launch.task_infos if operation.launch else ():
+                    self._ended(task.task_id, "TASK_DROPPED")
+
+    def _ended(self, task_id: str, state: str) -> None:
+        self.items.ended(task_id, state)
+        self._places.pop(task_id, None)
+
+    # ---- misbehaving ---------------------------------------------------------------------------
+    def whim(self) -> wire.Call:
+        """A call that nobody needs, as any framework may make at any time (D13)."""
+        tasks = sorted(self.items.running) or ["never-launched"]
+        task = self._dice.choice([*tasks, "never-launched"])
+        agent, executor = self._places.get(task, ("nobody", "no-executor"))
+        calls = [
+            wire.Call(type="KILL", kill=wire.Kill(task_id=task)),
+            wire.Call(type="KILL", kill=wire.Kill(task_id=task, agent_id="nobody")),
+            wire.Call(type="KILL", kill=wire.Kill(task_id="never-launched")),
+            wire.Call(type="RECONCILE", reconcile=wire.Reconcile()),
+            wire.Call(
+                type="RECONCILE",
+                reconcile=wire.Reconcile(tasks=(wire.ReconcileTask(task_id=task),)),
+            ),
+            wire.Call(type="SUPPRESS"),
+            wire.Call(type="DECLINE", decline=wire.Decline(offer_ids=("no-offer",))),
+        ]
+        if self._want.executor == "custom":
+            message = wire.Message(agent_id=agent, executor_id=executor, data=b"hello")
+            calls += 3 * [wire.Call(type="MESSAGE", message=message)]
+            shutdown = wire.Shutdown(agent_id=agent, executor_id=executor)
+            calls.append(wire.Call(type="SHUTDOWN", shutdown=shutdown))
+        return self._dice.choice(calls)
