@@ -9,8 +9,8 @@ came or went concern themselves.  Asked less often are
 * properties of a master *and* an agent, after a step of the agent: nobody but that master can ask;
 * `MODELS_ONLY`: never, because they need a model's bounds.
 
-So, at each whole view of a master and at the end, every property is asked of everything.  The
-choice of whom to offer, a rule of the whole cluster, is asked on every offer.
+So, at each whole view of a master and at the end, every property is asked of everything (`ONCE`:
+at the end only).  Whom to offer to, a rule of the whole cluster, is asked on every offer.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ MODELS_ONLY = frozenset(("agents_are_not_overloaded",))
 
 #: Properties that add up everything a master knows.
 RARELY = frozenset(("charges_add_up", "a_task_has_one_home"))
+
+#: Properties that are asked of all tasks at the end only: each looks at every agent.
+ONCE = frozenset(("a_task_is_sought_where_it_is",))
 
 Names = tuple[str, ...]
 Subject = tuple[Any, ...]  #: what some names are bound to, in their order
@@ -118,10 +121,12 @@ class Asking:
             plan.picks[name] = [(names, pick) for names, pick in picks if pick is not None]
         return plan
 
-    def broken_anywhere(self, s: State) -> str | None:
+    def broken_anywhere(self, s: State, at_the_end: bool = False) -> str | None:
         """The first property of a state that does not hold in `s`: a sentence, or None."""
         everything: dict[Names, list[Subject]] = {}
         for claim in self._always:
+            if claim.prop.name in ONCE and not at_the_end:
+                continue
             if claim.names not in everything:
                 everything[claim.names] = list(_everything(s, claim.names))
             for subject in everything[claim.names]:

@@ -10,6 +10,7 @@ report says what is wrong with that.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -83,7 +84,7 @@ class BlindJudge(Judge):
             return super().take(placed)
         self.guessed += 1
         record = msgspec.structs.replace(placed.record, did=found)
-        return super().take(Placed(placed.trace, record, placed.orphan))
+        return super().take(replace(placed, record=record))
 
     # ---- the search --------------------------------------------------------------------------
     def _guess(self, node: Node, record: Record) -> list[Claim] | None:

@@ -1,70 +1,81 @@
 """One order for the records of many processes, without comparing clocks.
 
 Two records are ordered by what must be so: records of one process follow its own sequence, a
-message is sent before it is heard, an epoch begins after the one before it and before anyone can
-know of it, and a node's second life begins after its first.  Everything else is concurrent; it is
-put in a fixed order, so that merging twice gives the same sequence.  A record that waits for
-something no trace contains is let through in the end and marked, for the judge to say whose fault
-it is.
+message is sent before it is heard, a reign begins after the one before it and before anyone can
+know of it, and an agent's or master's second life begins after its first.  Everything else is
+concurrent; it is put in a fixed order, so that merging twice gives the same sequence.
+
+A process may have left no trace.  Then nobody can wait for what it sent, and its messages are
+marked, for the judge to take them as they were heard.  A record that waits in vain for a process
+that did leave a trace is let through in the end, and marked too.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesos_spec.tools.trace import Heard, Record, Trace
 
-Token = tuple[str | int, ...]
+Token = tuple[str | int, ...]  #: a message: direction, connection, ordinal; or ("epoch", n)
+Way = tuple[str, str]  #: one direction of one connection
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record in the merged order.  `orphan` names what it waited for in vain, if anything."""
+    """A record in the merged order, and what is odd about it.
+
+    `orphan` names what it waited for in vain; `untold` that what it heard was sent by a process
+    that left no trace.
+    """
 
     trace: Trace
     record: Record
     orphan: Token | None = None
+    untold: bool = False
 
 
-def provides(record: Record) -> Iterator[Token]:
-    """What exists once this record has happened."""
-    for sent in record.sent:
-        if sent.id is not None:
-            yield (_direction(sent.to), *sent.id)
-    if record.heard is not None and record.heard.local == "elected":
-        yield ("epoch", record.heard.epoch or 0)
+def heard_way(role: str, connection: str) -> Way:
+    """The direction in which a process in `role` hears on a connection."""
+    return ("up" if role == "master" else "down", connection)
 
 
-def _direction(to: str | None) -> str:
-    return "up" if to == "master" else "down"
+def sent_way(to: str | None, connection: str) -> Way:
+    """The direction of what is sent to somebody in the role `to`."""
+    return ("up" if to == "master" else "down", connection)
 
 
-def is_foreign(heard: Heard, traced: frozenset[str]) -> bool:
+def is_foreign(heard: Heard, role: str, speakers: Mapping[Way, Trace]) -> bool:
     """Whether a message came from a scheduler or executor that left no trace."""
     if heard.id is None or heard.sender not in ("scheduler", "executor"):
         return False
-    return heard.id[0] == "ext" or heard.id[0] not in traced
+    return heard.id[0] == "ext" or heard_way(role, heard.id[0]) not in speakers
 
 
-def requires(trace: Trace, record: Record, traced: frozenset[str]) -> Iterator[Token]:
-    """What must have happened before this record; `traced` are the connections traces send on."""
-    heard = record.heard
-    if heard is None:
-        return
-    if heard.id is not None and not is_foreign(heard, traced):
-        towards_master = trace.header.role == "master"
-        yield ("up" if towards_master else "down", *heard.id)
-    if heard.local == "elected" and (heard.epoch or 0) > 1:
-        yield ("epoch", (heard.epoch or 0) - 1)
-    if heard.local == "leader" and heard.epoch:
-        yield ("epoch", heard.epoch)
+def speakers_of(traces: Iterable[Trace]) -> dict[Way, Trace]:
+    """For each direction of each connection on which a trace shows something sent: that trace."""
+    return {
+        sent_way(sent.to, sent.id[0]): trace
+        for trace in traces
+        for record in trace.records
+        for sent in record.sent
+        if sent.id is not None
+    }
 
 
-def connections(traces: Iterable[Trace]) -> frozenset[str]:
-    """Every connection on which some trace shows a message to have been sent."""
-    return frozenset(s.id[0] for t in traces for r in t.records for s in r.sent if s.id is not None)
+def epochs_of(traces: Iterable[Trace]) -> dict[int, int]:
+    """Each reign that some trace shows the beginning of → the one before it, 0 for the first."""
+    began = sorted(
+        {
+            record.heard.epoch
+            for trace in traces
+            if trace.header.role == "master"
+            for record in trace.records
+            if record.heard is not None and record.heard.local == "elected" and record.heard.epoch
+        }
+    )
+    return dict(zip(began, [0, *began]))
 
 
 class Merger:
@@ -72,22 +83,26 @@ class Merger:
 
     def __init__(self, traces: Sequence[Trace]) -> None:
         self._traces = [t for t in traces if t.header.role != "harness"]
+        self.speakers = speakers_of(self._traces)
+        self.orphans = 0
+        self._epochs = epochs_of(self._traces)
         self._at = [0] * len(self._traces)
-        self._had: set[Token] = set()
+        self._had: set[Token] = {("epoch", 0)}
         self._waiting: dict[Token, list[int]] = defaultdict(list)
         self._ready = deque(range(len(self._traces)))
         self._after = self._lives()
-        self.orphans = 0
-        self.traced = connections(self._traces)
         self._ever: set[Token] | None = None
 
     def _lives(self) -> dict[int, Token]:
-        """For each trace that is not its node's first life: the end of the one before."""
+        """For each life of an agent or master but the first: the end of the one before.
+
+        Schedulers of one name may live at once: each is somebody by itself.
+        """
         last: dict[tuple[str, str], int] = {}
         after: dict[int, Token] = {}
         for index, trace in enumerate(self._traces):
             key = (trace.header.role, trace.header.node)
-            if key in last:
+            if key in last and trace.header.role in ("agent", "master"):
                 after[index] = ("life", last[key])
             last[key] = index
         return after
@@ -101,49 +116,86 @@ class Merger:
                 return
             yield self._force(self._least_wrong(stuck))
 
-    def _missing(self, index: int) -> Iterator[Token]:
+    # ---- what a record waits for ---------------------------------------------------------------
+    def _missing(self, index: int) -> Token | None:
+        """What must have happened before the next record of a trace, and has not."""
         at = self._at[index]
         if at == 0 and index in self._after and self._after[index] not in self._had:
-            yield self._after[index]
+            return self._after[index]
         trace = self._traces[index]
-        needed = requires(trace, trace.records[at], self.traced)
-        yield from (token for token in needed if token not in self._had)
+        heard = trace.records[at].heard
+        if heard is None:
+            return None
+        if heard.id is not None:
+            way = heard_way(trace.header.role, heard.id[0])
+            token: Token = (*way, heard.id[1])
+            return token if way in self.speakers and token not in self._had else None
+        if heard.local == "elected":
+            before: Token = ("epoch", self._epochs.get(heard.epoch or 0, 0))
+            return before if before not in self._had else None
+        if heard.local == "leader" and heard.epoch in self._epochs:
+            leads: Token = ("epoch", heard.epoch)
+            return leads if leads not in self._had else None
+        return None
 
+    def _untold(self, trace: Trace, heard: Heard | None) -> bool:
+        """Whether a message, or a leader, is of a process that left no trace."""
+        if heard is None:
+            return False
+        if heard.local == "leader":
+            return bool(heard.epoch) and heard.epoch not in self._epochs
+        if heard.id is None or heard.sender not in ("agent", "master"):
+            return False
+        return heard_way(trace.header.role, heard.id[0]) not in self.speakers
+
+    # ---- going on ------------------------------------------------------------------------------
     def _run(self, index: int) -> Iterator[Placed]:
         trace = self._traces[index]
         while self._at[index] < len(trace.records):
-            missing = next(self._missing(index), None)
+            missing = self._missing(index)
             if missing is not None:
                 self._waiting[missing].append(index)
                 return
             yield self._take(index, None)
-        self._have([("life", index)])
+        self._have(("life", index))
 
     def _take(self, index: int, orphan: Token | None) -> Placed:
         trace = self._traces[index]
         record = trace.records[self._at[index]]
         self._at[index] += 1
-        self._have(provides(record))
-        return Placed(trace, record, orphan)
+        for token in provides(record):
+            self._have(token)
+        return Placed(trace, record, orphan, self._untold(trace, record.heard))
 
-    def _have(self, tokens: Iterable[Token]) -> None:
-        for token in tokens:
-            self._had.add(token)
-            self._ready.extend(self._waiting.pop(token, ()))
+    def _have(self, token: Token) -> None:
+        self._had.add(token)
+        if token in self._waiting:
+            self._ready.extend(self._waiting.pop(token))
 
     def _least_wrong(self, stuck: list[int]) -> int:
         """Of the stuck traces, one that waits for what nobody ever does; else the first."""
         if self._ever is None:
             self._ever = {token for t in self._traces for r in t.records for token in provides(r)}
         for index in stuck:
-            if all(token not in self._ever for token in self._missing(index)):
+            missing = self._missing(index)
+            if missing not in self._ever and (missing or ("",))[0] != "life":
                 return index
         return stuck[0]
 
     def _force(self, index: int) -> Placed:
-        missing = next(self._missing(index))
+        missing = self._missing(index)
+        assert missing is not None
         self._waiting[missing] = [i for i in self._waiting[missing] if i != index]
         self._had.add(missing)
         self._ready.append(index)
         self.orphans += 1
         return self._take(index, missing)
+
+
+def provides(record: Record) -> Iterator[Token]:
+    """What exists once this record has happened."""
+    for sent in record.sent:
+        if sent.id is not None:
+            yield (*sent_way(sent.to, sent.id[0]), sent.id[1])
+    if record.heard is not None and record.heard.local == "elected":
+        yield ("epoch", record.heard.epoch or 0)

@@ -2,21 +2,65 @@
 
 A message is known by its connection and ordinal.  This module keeps the directory that the wire
 leaves out: which agent a link belongs to, which scheduler dialled a line and listens on a stream,
-which executor an executor's stream serves.
+which executor an executor's stream serves.  It also keeps count: on each direction of a connection
+messages are sent as 0, 1, 2, … and heard in that order, each once and none left out.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
+from typing import Any, NamedTuple
 
 from mesos_spec.cells import Cell, Effects
 from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, SchedulerId, StreamId
 from mesos_spec.tools import wire
+from mesos_spec.tools.merge import Way, heard_way, sent_way
 from mesos_spec.tools.trace import Heard, Sent
 from mesos_spec.values import Fifo
 
 CHANNELS = frozenset(("up", "down", "calls", "events", "to_executor"))
 FOREIGN = SchedulerId("ext")
+
+
+class OutOfOrder(Exception):
+    """A message has the wrong ordinal: said twice, or one is left out."""
+
+
+class Letter(NamedTuple):
+    """A message under way: as it was sent, and what it said."""
+
+    msg: Any
+    stream: str | None
+    told: tuple[Any, ...]
+
+
+class Count:
+    """One direction of one connection: what comes next at each end, and what is under way."""
+
+    __slots__ = ("heard", "letters", "sent")
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.sent = 0
+        self.letters: dict[int, Letter] = {}
+
+    def took(self, n: int) -> None:
+        """Message `n` was heard."""
+        self.heard = n + 1
+        self.letters.pop(n, None)
+
+
+class Foreign:
+    """The calls that one process heard of schedulers and executors that are not ours."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+
+    def took(self, n: int) -> None:
+        """Call `n` was heard."""
+        self.numbers.add(n)
 
 
 class Post:
@@ -28,6 +72,8 @@ class Post:
         self.lines: dict[str, LineId] = {}
         self.framework_of: dict[str, FrameworkId] = {}
         self.executor_of: dict[str, tuple[AgentId, FrameworkId, str]] = {}
+        self._counts: defaultdict[Way, Count] = defaultdict(Count)
+        self._foreign: defaultdict[str, Foreign] = defaultdict(Foreign)
 
     def link(self, name: str | None) -> LinkId:
         """The link called so; of the agent `?` if no agent ever opened it."""
@@ -41,6 +87,59 @@ class Post:
             return LineId(FOREIGN, str(n))
         return self.lines.get(connection) or LineId(FOREIGN, f"{connection}/{n}")
 
+    # ---- counting ------------------------------------------------------------------------
+    def expect(self, role: str, by: str, heard: Heard) -> Count | Foreign | None:
+        """Where to count a message that is heard, if it is the next.  Raises `OutOfOrder` if not.
+
+        Foreign calls share the connection `ext`, and come in any order: whoever hears them (`by`)
+        knows them by their numbers.
+        """
+        if heard.id is None:
+            return None
+        connection, n = heard.id
+        if connection == "ext":
+            foreign = self._foreign[by]
+            if n in foreign.numbers:
+                raise OutOfOrder(f"it heard call {n} on {connection} again")
+            return foreign
+        count = self._counts[heard_way(role, connection)]
+        if n < count.heard:
+            raise OutOfOrder(f"it heard message {n} on {connection} again")
+        if n > count.heard:
+            raise OutOfOrder(
+                f"it heard message {n} on {connection}, where message {count.heard} comes next"
+            )
+        return count
+
+    def count_sent(self, sent: Sent, told: tuple[Any, ...]) -> None:
+        """Note that a message was sent, and what it said.  Raises `OutOfOrder`."""
+        if sent.id is None:
+            return
+        connection, n = sent.id
+        count = self._counts[sent_way(sent.to, connection)]
+        if n != count.sent:
+            raise OutOfOrder(
+                f"it sent message {n} on {connection}, where message {count.sent} comes next"
+            )
+        count.sent = n + 1
+        if sent.to != "executor":
+            count.letters[n] = Letter(sent.msg, sent.stream, told)
+
+    def forget(self, to: str, connection: str) -> None:
+        """Nobody will hear what is under way to `to` on a connection."""
+        count = self._counts.get(sent_way(to, connection))
+        if count is not None:
+            count.letters.clear()
+
+    def _as_sent(self, role: str, heard: Heard) -> tuple[Any, ...] | None:
+        """What a message said, if it is what a trace shows to have been sent."""
+        assert heard.id is not None
+        count = self._counts.get(heard_way(role, heard.id[0]))
+        letter = None if count is None else count.letters.get(heard.id[1])
+        if letter is None or letter.msg != heard.msg:
+            return None
+        return letter.told if heard.sender != "scheduler" or letter.stream == heard.stream else None
+
     # ---- heard ---------------------------------------------------------------------------
     def heard(self, role: str, heard: Heard) -> tuple[Cell, Any] | None:
         """The channel a message was heard on, and what it says; None for what is in no channel.
@@ -49,20 +148,23 @@ class Post:
         """
         if heard.id is None or heard.msg is None:
             return None
+        told = self._as_sent(role, heard)
         match role, heard.sender:
             case "master", "agent":
-                return ("up", self.link(heard.id[0])), wire.frame_up(heard.msg)
+                channel: Cell = ("up", self.link(heard.id[0]))
+                told = told or (wire.frame_up(heard.msg),)
             case "master", "scheduler":
-                said = wire.call(heard.msg, heard.stream, self.ids)
-                return ("calls", self.line(heard)), said
+                channel = ("calls", self.line(heard))
+                told = told or (wire.call(heard.msg, heard.stream, self.ids),)
             case "agent", "master":
-                return ("down", self.link(heard.id[0])), wire.frame_down(heard.msg)
+                channel = ("down", self.link(heard.id[0]))
+                told = told or (wire.frame_down(heard.msg),)
             case "scheduler", "master":
-                stream = self.ids.stream(heard.id[0])
-                told = wire.event(heard.msg, self.framework_of.get(heard.id[0]), self.ids)
-                return ("events", stream), told[0] if len(told) == 1 else told
+                channel = ("events", self.ids.stream(heard.id[0]))
+                told = told or wire.event(heard.msg, self.framework_of.get(heard.id[0]), self.ids)
             case _:
                 return None
+        return channel, told[0] if len(told) == 1 else told
 
     # ---- sent ----------------------------------------------------------------------------
     def sent(self, role: str, who: Any, sent: Sent) -> tuple[Cell, tuple[Any, ...]] | None:
@@ -85,7 +187,10 @@ class Post:
                 return self._told_executor(name, sent.msg)
             case "scheduler", "master":
                 said = wire.call(sent.msg, sent.stream, self.ids)
-                return ("calls", self.lines[name]), (said,)
+                line = self.lines.get(name)
+                if line is None:
+                    raise wire.Unreadable(f"nobody has asked to subscribe on {name}")
+                return ("calls", line), (said,)
             case _:
                 return None
 

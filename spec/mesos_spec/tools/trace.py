@@ -8,7 +8,9 @@ reported; anything else that is not a trace is refused with the file, the line a
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     life: int = 0
     wall: float = 0.0
     config: dict[str, Any] = {}
+    recovered: dict[str, Any] = {}
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,19 +99,27 @@ class Trace:
 
     @property
     def who(self) -> str:
-        """The incarnation's name in reports: `master m1 (life 2)`."""
-        return f"{self.header.role} {self.header.node} (life {self.header.life})"
+        """The incarnation's name in reports: `agent a1 (life 2)`."""
+        header = self.header
+        life = f" (life {header.life})" if header.life else ""
+        return f"{header.role} {header.node}{life}"
+
+    def place(self, record: Record) -> str:
+        """Where a record is: path and line."""
+        return f"{self.path}:{record.seq + 2}"
 
 
 _HEADER = msgspec.json.Decoder(Header)
 _RECORD = msgspec.json.Decoder(Record)
+_BEGINNING = b'{"trace":"mesos-ref",'
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def parse_header(line: bytes, path: str) -> Header:
     """The header in `line`.  Raises `TraceError` for a foreign file or an unknown version."""
     try:
         header = _HEADER.decode(line)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise TraceError(f"{path}:1: not the header of a mesos-ref trace: {error}") from None
     if header.trace != "mesos-ref":
         raise TraceError(f"{path}:1: `trace` is {header.trace!r}, where 'mesos-ref' is expected")
@@ -123,7 +134,7 @@ def parse_record(line: bytes, place: str, expected_seq: int) -> Record:
     """The record in `line`.  Raises `TraceError` naming `place` and the field at fault."""
     try:
         record = _RECORD.decode(line)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise TraceError(f"{place}: not a record: {error}") from None
     if record.seq != expected_seq:
         raise TraceError(
@@ -136,20 +147,32 @@ def parse_record(line: bytes, place: str, expected_seq: int) -> Record:
 def read_trace(path: Path | str) -> Trace:
     """The whole trace at `path`.
 
-    A last line without its newline, or one cut short by a kill, is dropped and `torn` is set.
+    A last line without its newline, cut short by a kill, is dropped, and `torn` is set.
     Raises `TraceError` for anything else that is not a trace.
     """
     name = str(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise TraceError(f"{name}: cannot be read: {error.strerror}") from None
+    data = _read(path)
     lines = data.split(b"\n")
     torn = lines.pop() != b""
     if not lines:
-        raise TraceError(f"{name}: no header line; an empty file is not a trace")
+        what = "its first line has no end" if data else "it is empty"
+        raise TraceError(f"{name}:1: not a trace: {what}")
     header = parse_header(lines[0], name)
     return Trace(path=name, header=header, records=list(_records(lines[1:], name)), torn=torn)
+
+
+def _read(path: Path | str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _says_nothing(path: Path) -> bool:
+    """Whether a process was killed before its header was written: it has done nothing."""
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    return b"\n" not in start and _BEGINNING.startswith(start[: len(_BEGINNING)])
 
 
 def _records(lines: list[bytes], name: str) -> Iterator[Record]:
@@ -158,14 +181,28 @@ def _records(lines: list[bytes], name: str) -> Iterator[Record]:
 
 
 def read_traces(paths: list[Path]) -> list[Trace]:
-    """All traces in files and folders `paths`, by role, node and life.
+    """All traces in files and folders `paths`, as `in_order` has them.
 
-    Raises `TraceError` also where two files claim the same incarnation.
+    In folders, files of processes that were killed before they wrote anything are left out.
+    Raises `TraceError` for what cannot be read, and where two files claim the same incarnation.
     """
-    files = [f for p in paths for f in (sorted(p.glob("*.ndjson")) if p.is_dir() else [p])]
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += [f for f in sorted(path.glob("*.ndjson")) if not _says_nothing(f)]
+        else:
+            files.append(path)
     if not files:
         raise TraceError(f"no trace: {', '.join(map(str, paths))} holds no *.ndjson file")
-    traces = [read_trace(f) for f in files]
+    with without_collection():
+        return in_order([read_trace(f) for f in dict.fromkeys(files)])
+
+
+def in_order(traces: list[Trace]) -> list[Trace]:
+    """Traces by role, node and life; where headers count no lives, by when they began.
+
+    Raises `TraceError` where two claim the same incarnation.
+    """
     seen: dict[tuple[str, str], str] = {}
     for trace in traces:
         key = (trace.header.role, trace.header.incarnation)
@@ -175,4 +212,21 @@ def read_traces(paths: list[Path]) -> list[Trace]:
                 "an incarnation has one writer"
             )
         seen[key] = trace.path
-    return sorted(traces, key=lambda t: (t.header.role, t.header.node, t.header.life))
+    return sorted(traces, key=_when)
+
+
+def _when(trace: Trace) -> tuple[str, str, int, float, str]:
+    header = trace.header
+    return header.role, header.node, header.life, header.wall, header.incarnation
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Without the cyclic garbage collector: traces are large, and make no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

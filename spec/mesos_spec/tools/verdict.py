@@ -41,6 +41,12 @@ class Guarded:
     held: bool
     values: str = ""
 
+    def lines(self, values: bool = False) -> list[str]:
+        """The guard for people; what it read if it does not hold, or if `values` are wanted."""
+        mark = "holds   " if self.held else "DOES NOT"
+        where = [f"              where {self.values}"] if self.values else []
+        return [f"    {mark}  {self.says}", *(where if values or not self.held else [])]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
@@ -58,25 +64,31 @@ class Violation:
     guards: tuple[Guarded, ...] = ()
     expected: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()  #: steps that its node could have taken instead
+    changed: tuple[str, ...] = ()  #: what the record's actions changed in the specification's state
+    story: tuple[str, ...] = ()  #: where each name it is about was last heard of
     before: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """The violation for people: verdict first, then the evidence."""
+        """The violation for people: what and where, whose fault, and the evidence."""
         lines = [f"{self.place}: {self.says}", f"  party     {self.party} ({self.who})"]
+        lines += _headed("the records before it", self.before)
         if self.action:
             names = ", ".join(f"{k}={v}" for k, v in self.names.items())
             lines.append(f"  step      {self.action}({names})")
         for guard in self.guards:
-            mark = "holds   " if guard.held else "DOES NOT"
-            lines.append(f"    {mark}  {guard.says}")
-            if not guard.held and guard.values:
-                lines.append(f"              where {guard.values}")
+            lines += guard.lines()
         lines += [f"  expected  {line}" for line in self.expected]
         lines += [f"  found     {line}" for line in self.found]
-        if self.before:
-            lines.append("  the records before it")
-            lines += [f"    {line}" for line in self.before]
+        lines += _headed("last heard of", self.story)
+        lines += _headed("the specification allows here", self.allowed)
+        lines += _headed("what its actions change in the specification's state", self.changed)
+        lines.append(f"  look closer: mesos-spec why {self.place}")
         return "\n".join(lines)
+
+
+def _headed(title: str, lines: tuple[str, ...]) -> list[str]:
+    return [f"  {title}", *(f"    {line}" for line in lines)] if lines else []
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +96,8 @@ class Verdict:
     """The judgement of a whole run."""
 
     outcome: Outcome
-    records: int = 0
+    records: int = 0  #: that were followed
+    of: int | None = None  #: how many there are, where that is known
     steps: int = 0
     processes: int = 0
     violations: list[Violation] = field(default_factory=list)
@@ -112,7 +125,9 @@ class Verdict:
             Outcome.VIOLATES: "VIOLATES the specification",
             Outcome.UNKNOWN: "UNKNOWN: the traces do not suffice",
         }[self.outcome]
-        lines = [f"{head}: {self.records} records, {self.steps} steps, {self.processes} processes"]
+        whole = self.of is None or self.of == self.records
+        records = f"{self.records}" if whole else f"{self.records} of {self.of}"
+        lines = [f"{head}: {records} records, {self.steps} steps, {self.processes} processes"]
         lines += [violation.text() for violation in self.violations]
         lines += [f"  don't know: {doubt}" for doubt in self.doubts]
         most = ", ".join(f"{name} {n}" for name, n in self.taken.most_common(8))
@@ -132,6 +147,7 @@ class Verdict:
             "verdict": self.outcome.value,
             "exit_code": self.exit_code,
             "records": self.records,
+            "of": self.of,
             "steps": self.steps,
             "processes": self.processes,
             "violations": [

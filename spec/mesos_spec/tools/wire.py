@@ -26,10 +26,10 @@ class Unreadable(Exception):
 
 def text(value: Any) -> str:
     """An id: a plain string, or an object with one under `value`."""
-    if isinstance(value, str):
+    if type(value) is dict:
+        value = value.get("value")
+    if type(value) is str:
         return value
-    if isinstance(value, Mapping) and isinstance(value.get("value"), str):
-        return str(value["value"])
     raise Unreadable(f"an id is a string, or an object with a string under `value`, not {value!r}")
 
 
