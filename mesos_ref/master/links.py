@@ -32,6 +32,8 @@ _log = logging.getLogger("mesos_ref.links")
 class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much an agent may ask of the master."""
 
+    #: How long before its reign a master lets agents wait for it: they may know of it first.
+    early_s: float = 0.25
     #: From connecting to a whole hello.
     hello_timeout_s: float = 5.0
     #: After the core has closed a link: for the agent to read the rest and hang up.
@@ -147,8 +149,8 @@ class Links:
         is_leading: Callable[[], bool],
         limits: LinkLimits | None = None,
     ) -> None:
-        """Frames go to `post`, the end of a link to `post_nowait`. A master that does not lead
-        hangs up on agents at once, so that they look for the leader.
+        """Frames go to `post`, the end of a link to `post_nowait`. A master that does not lead, and
+        will not in a moment, hangs up on agents, so that they look for the leader.
         """
         self._post = post
         self._post_nowait = post_nowait
@@ -156,6 +158,11 @@ class Links:
         self._limits = limits or LinkLimits()
         self._links: dict[str, Link] = {}
         self._connections = 0
+        self._reign = trio.Event()
+
+    def begin_reign(self) -> None:
+        """The master leads from now on."""
+        self._reign.set()
 
     # What the core wants ------------------------------------------------------------------------
 
@@ -192,12 +199,17 @@ class Links:
 
     async def _serve_link(self, stream: Stream) -> None:
         """All of one connection's life."""
-        if not self._is_leading() or self._connections >= self._limits.links:
+        if self._connections >= self._limits.links:
             stream.abort()
             return
         link = Link(stream, self._limits)
         self._connections += 1
         try:
+            with trio.move_on_after(self._limits.early_s):
+                await self._reign.wait()
+            if not self._is_leading():
+                stream.abort()
+                return
             with link.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(link.write)

@@ -146,6 +146,7 @@ class MasterShell:
     def _lead(self, leader: Leader) -> None:
         self._own = leader
         self.schedulers.begin_reign(leader.epoch)
+        self.links.begin_reign()
         self._owner.post_nowait(Elected(leader.epoch, leader.candidate.info))
         _log.info("leading, epoch %d", leader.epoch)
         self._announce("leading", {"epoch": leader.epoch})

@@ -161,6 +161,20 @@ def test_a_master_that_does_not_lead_hears_neither_agents_nor_schedulers() -> No
     run_virtually(main)
 
 
+def test_an_agent_may_hear_of_a_reign_before_its_master_does() -> None:
+    async def main() -> None:
+        election = ChosenElection()
+        async with mastering(election=election) as bench:
+            agent = await bench.dial(epoch=3)
+            await agent.register()
+            await trio.sleep(0.2)
+            assert bench.core.view() == {}
+            election.elect(3)
+            assert (await agent.expect(frames.Registered)).epoch == 3
+
+    run_virtually(main)
+
+
 def test_a_deposed_master_tells_its_core_closes_everything_and_ends() -> None:
     async def main() -> None:
         election = ChosenElection()
