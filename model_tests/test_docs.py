@@ -268,7 +268,7 @@ class Reader:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
             try:
-                process.communicate(timeout=60)
+                process.communicate(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()

@@ -56,8 +56,8 @@ def _where(machine: dict[str, Any] | None, figures: dict[str, Any]) -> str:
     if machine is None or not figures:
         return "Not measured yet: `make bench` does it."
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}. Everything runs on "
-        "this one machine, and *load then* says how busy it was with this and with other work."
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}. Everything runs "
+        "on this one machine, and *load then* says how busy it was with this and with other work."
     )
 
 
