@@ -29,7 +29,7 @@ from mesos_spec.tools.verdict import Verdict, Violation
 
 Claim = tuple[str, dict[str, Any]]
 
-#: Actions that answer a message, by party: those whose names are all in the message.
+#: Actions that answer a message, by the party that hears it (`executor`: agents, from executors).
 HANDLERS: dict[str, tuple[str, ...]] = {
     "master": (
         *("admit", "shut_out", "ignore_frame_up", "hear_pong", "forward", "lose_executor"),
@@ -40,8 +40,9 @@ HANDLERS: dict[str, tuple[str, ...]] = {
     "agent": (
         *("be_registered", "answer_ping", "run", "refuse_run", "kill_task", "hear_ack"),
         *("know_framework", "end_executor", "end_framework", "deliver_message"),
-        *("shut_down_agent", "executor_subscribes", "executor_updates", "send_up", "ignore_frame"),
+        *("shut_down_agent", "ignore_frame"),
     ),
+    "executor": ("executor_subscribes", "executor_updates", "send_up"),
     "scheduler": (
         *("be_subscribed", "hear_offers", "hear_rescind", "hear_update", "hear_failure"),
         *("hear_message", "hear_error"),
@@ -78,7 +79,7 @@ class BlindJudge(Judge):
             node.who = placed.record.heard.epoch
         found = self._guess(node, placed.record)
         if found is None and _starts(placed.record):
-            found = [("start_agent", {})]  # what it recovered may be older than what was judged
+            found = self._restarted(node, placed.record)
         if found is None:
             self.helpless += 1
             return super().take(placed)
@@ -107,6 +108,21 @@ class BlindJudge(Judge):
             return search.run()
         finally:
             undo(self.s, foreign)
+
+    def _restarted(self, node: Node, record: Record) -> list[Claim]:
+        """An agent is back; what it recovered may be older than what was judged (D4).
+
+        It has given up the executors that would be kept and that it does not show.
+        """
+        s, shown = self.s, record.whole or {}
+        gone = [
+            {"framework": key.framework, "executor": key.executor}
+            for key in s.runners[node.who].keys()
+            if f"executors/{key.framework}/{key.executor}" not in shown
+            and (info := s.hosted[node.who].get(key.framework, None)) is not None
+            and info.checkpoint
+        ]
+        return [("start_agent", {}), *(("recover_executor", names) for names in gone)]
 
     def _meet(self, node: Node, record: Record) -> None:
         """Enter the connections that this record begins in the directory."""
@@ -307,8 +323,9 @@ def _of_agent(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
     heard = record.heard
     assert heard is not None
     if heard.id is not None:
-        names = {} if heard.sender == "executor" else _names(judge, record)
-        yield from ((name, names) for name in HANDLERS["agent"])
+        told_by = "executor" if heard.sender == "executor" else "agent"
+        names = {} if told_by == "executor" else _names(judge, record)
+        yield from ((name, names) for name in HANDLERS[told_by])
         return
     for key in sorted(judge.s.runners[node.who].keys() if node.who is not None else ()):
         names = {"framework": key.framework, "executor": key.executor}
