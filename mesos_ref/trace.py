@@ -234,6 +234,7 @@ class TraceWriter:
         ids: RecordedIds | None = None,
     ) -> None:
         self._tracing = tracing_of(header["role"])
+        self._is_agent = header["role"] == "agent"
         self._core = core
         self._ids = ids
         self._file = TraceFile(target) if isinstance(target, Path) else None
@@ -255,7 +256,15 @@ class TraceWriter:
             heard = self._tracing.heard_of(event)
             self._take_down(heard, now_us, sent, step.did)
             if heard.get("local") == "ended":
-                numbers.forget(heard.get("link") or heard.get("stream") or "")
+                self._forget(heard)
+
+    def _forget(self, ended: Heard) -> None:
+        """Stop counting what goes where nobody hears it any more.
+
+        Not the events on an executor's broken stream: its agent goes on making them (EXE-4).
+        """
+        connection = ended.get("link") or ("" if self._is_agent else ended.get("stream"))
+        self._numbers.forget(connection or "")
 
     def write(self) -> None:
         """Write what was taken down, as one piece. Call it before the effects are performed."""

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mesos_ref.master.state import Agent, Framework, State
+from mesos_ref.master.state import Agent, Executor, Framework, State
 from mesos_ref.master.validation import amount_in_role
 from mesos_ref.resources import ResourceError, Resources
 from mesos_ref.wire.v1 import CommandInfo, ExecutorInfo, TaskInfo
@@ -134,12 +134,18 @@ def _executor_demand(
     own = amount_in_role(executor.resources, role)
     known = agent.executors.get((framework.framework_id, executor.executor_id))
     if known is not None:
-        if known.info is not None and known.info != executor:
+        if not _is_compatible(known, executor, role, own):
             return f"ExecutorInfo is not compatible with existing executor {executor.executor_id}"
         return Demand(amount, executor, None)
     if not (pool - amount).contains(own):
         return f"Task and its executor use more resources {amount} and {own} than available {pool}"
     return Demand(amount, executor, own)
+
+
+def _is_compatible(known: Executor, asked: ExecutorInfo, role: str, own: Resources) -> bool:
+    """Whether it is the executor that is there (TSK-4); what it takes is allocated to a role."""
+    same_info = known.info is None or known.info == asked
+    return same_info and known.resources == own and (known.role == role or not own)
 
 
 def _executor_fault(framework: Framework, executor: ExecutorInfo) -> str | None:

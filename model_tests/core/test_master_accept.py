@@ -187,6 +187,18 @@ def test_another_executor_of_the_same_id_is_an_error() -> None:
     assert len(rig.statuses(who)) == 1
 
 
+def test_an_executor_of_another_role_is_another_executor() -> None:
+    """TSK-4: what an executor takes is allocated to a role, and so is part of what it is."""
+    rig, who, _ = offered(roles=("r", "s"))
+    rig.accept(who, with_executor("t1"), refuse_s=0)
+    rig.tick()
+    role = next(o.role for o in rig.core.state.agents["a1"].offers.values())
+    assert role == "s", "the other role has less"
+    rig.accept(who, with_executor("t2"))
+    assert rig.core.state.agents["a1"].executors[(who.framework_id, "e1")].role == "r"
+    assert "t2" not in rig.core.state.frameworks[who.framework_id].tasks
+
+
 def test_an_executor_after_a_failover_is_taken_as_it_is() -> None:
     """An executor known by its id alone agrees with any ExecutorInfo."""
     rig, who, link = offered()

@@ -15,10 +15,11 @@ from mesos_ref.executor import events as executor_events
 from mesos_ref.master import events as master_events
 from mesos_ref.scheduler import events as scheduler_events
 from mesos_ref.scheduler.tracing import config_of
-from mesos_ref.step import Step
+from mesos_ref.step import SendEvent, Step
 from mesos_ref.trace import WHOLE_EVERY, TraceWriter, file_name, header, tracing_of
 from mesos_ref.wire import json as wire_json
 from mesos_ref.wire import scheduler
+from mesos_ref.wire.executor import SHUTDOWN
 from model_tests.trace import values
 from model_tests.trace.examples import EXAMPLES, HARNESS, golden
 from model_tests.trace.schema import faults
@@ -195,6 +196,14 @@ def test_a_large_view_is_written_whole_less_often() -> None:
 def test_a_tick_without_effect_leaves_no_record(role: str) -> None:
     tick = next(e for e in typing.get_args(EVENTS[role]) if e.__name__ == "Tick")()
     assert lines_of(written(role, [Line(tick)]))[1]["heard"] == {"local": "closed"}
+
+
+def test_events_on_an_executors_broken_stream_are_counted_on() -> None:
+    """An agent goes on speaking to an executor whose stream broke (EXE-4)."""
+    say = Line(agent_events.Tick(), [SendEvent("s", SHUTDOWN)], [("end_executor", {})])
+    lines = written("agent", [say, Line(agent_events.ExecutorStreamEnded("s")), say])
+    sent = [each["id"] for line in lines_of(lines)[1:] for each in line["sent"]]
+    assert sent == [["s", 0], ["s", 1]]
 
 
 def test_secrets_are_redacted_everywhere() -> None:

@@ -106,16 +106,26 @@ def may_run(
     s: State, epoch: Epoch, agent: AgentId, role: Role, ask: TaskAsk, pool: Resources
 ) -> bool:
     """Whether a task may be launched on what is left of the offers (§6, S7)."""
-    running = executor_of(s, epoch, agent, ask)
-    fits_executor = running in (None, ExecutorReport(role, ask.executor_resources))
     return (
         ask.flaw is None
         and s.home[epoch, ask.task] is None
         and ask.agent == agent
         and bool(ask.resources)
-        and fits_executor
+        and fits_executor(s, epoch, agent, role, ask)
         and ask.resources + new_executor(s, epoch, agent, ask) <= pool
     )
+
+
+def fits_executor(s: State, epoch: Epoch, agent: AgentId, role: Role, ask: TaskAsk) -> bool:
+    """Whether the executor a task wants is the one that is there, if one is (TSK-4).
+
+    What an executor takes is allocated to a role; another role's is another executor.
+    """
+    running = executor_of(s, epoch, agent, ask)
+    if running is None:
+        return True
+    same_role = running.role == role or not running.resources
+    return same_role and running.resources == ask.executor_resources
 
 
 def executor_of(s: State, epoch: Epoch, agent: AgentId, ask: TaskAsk) -> ExecutorReport | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -71,11 +72,39 @@ def run(args: argparse.Namespace) -> int:
     if args.hold and (len(work) != 1 or args.tier != 3):
         print("mesos-chaos run: --hold is for one run of tier 3", file=sys.stderr)
         return EXIT_USAGE
-    with ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool:
-        done = list(pool.map(lambda each: _one(args, *each), work))
+    if args.jobs == 1:
+        done = [_one(args, *each) for each in work]
+    else:
+        done = _at_once(args, work)
     if args.junit is not None:
         write_junit(args.junit, [case for _, case in done])
     return _worst([code for code, _ in done])
+
+
+def _at_once(args: argparse.Namespace, work: list[tuple[str, Scenario]]) -> list[tuple[int, Case]]:
+    """Each run in a process of its own, `--jobs` at a time."""
+    with ThreadPoolExecutor(max_workers=args.jobs) as pool:
+        given = args.scenario or [name for name, _ in work]
+        paths = {load_scenario(each)[0]: each for each in given}
+        return list(pool.map(lambda each: _elsewhere(args, paths[each[0]], *each), work))
+
+
+def _elsewhere(
+    args: argparse.Namespace, path: str, name: str, scenario: Scenario
+) -> tuple[int, Case]:
+    words = ["run", path, "--seed", scenario.seed, "--tier", args.tier, "--dir", args.dir]
+    for option in ("framework", "goal"):
+        if getattr(args, option) is not None:
+            words += [f"--{option}", getattr(args, option)]
+    words += [f"--{flag}" for flag in ("json", "quiet") if getattr(args, flag)]
+    began = time.monotonic()
+    command = [sys.executable, "-m", "mesos_chaos", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout, end="", flush=True)
+    print(done.stderr, end="", file=sys.stderr, flush=True)
+    failure = (done.stdout or done.stderr) if done.returncode else None
+    took_s = time.monotonic() - began
+    return done.returncode, Case(name, scenario.seed, took_s, failure, unknown=done.returncode == 2)
 
 
 def _worst(codes: list[int]) -> int:

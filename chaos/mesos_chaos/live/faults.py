@@ -6,9 +6,11 @@ which is run when its time is over, and in any case when the run heals.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import trio
 
@@ -38,6 +40,7 @@ class LiveFaults:
         self.world = world
         self.done: list[str] = []
         self._undo: list[Undo] = []
+        self._deposed: dict[Path, int] = {}  # traces of leaders that were deposed asleep: how long
         self._timed = 0
         self._none_timed = trio.Event()
         self._none_timed.set()
@@ -125,15 +128,32 @@ class LiveFaults:
     async def _pause(self, fault: Fault) -> str:
         name = self._member(fault.target)
         self.world.trace.fault(kind="pause", node=name)
+        led, epoch = self.world.cluster.leader(), self.world.cluster.epoch
+        was_leader = led is not None and led.name == name
         self.world.cluster.pause(name)
 
         async def resume() -> None:
             member = self.world.cluster.member(name)
             if member.is_paused and member.is_running:
+                if was_leader and self.world.cluster.epoch != epoch:
+                    self._deposed |= {t: t.stat().st_size for t in self._traces_of(name)}
                 self.world.cluster.resume(name)
 
         self._later(fault.for_s, resume)
         return name
+
+    def _traces_of(self, name: str) -> list[Path]:
+        return sorted(self.world.traces.glob(f"master-{name}-*.ndjson"))
+
+    def deposed_deeds(self) -> list[str]:
+        """What leaders did after they woke up and did not know yet that they were deposed."""
+        deeds = []
+        for trace, length in sorted(self._deposed.items()):
+            for line in trace.read_bytes()[length:].splitlines():
+                deeds += [
+                    name for name, _ in json.loads(line).get("did", ()) if name != "end_reign"
+                ]
+        return deeds
 
     # ---- the network ---------------------------------------------------------------------------
     async def _network(self, fault: Fault) -> str:

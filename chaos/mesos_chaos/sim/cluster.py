@@ -26,7 +26,7 @@ from mesos_ref.resources import Resources
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judge import Judge
 from mesos_spec.tools.merge import Placed
-from mesos_spec.tools.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.trace import Record, Trace, parse_header, parse_record
 from mesos_spec.tools.verdict import Violation
 from mesos_spec.tools.whole import WHOLE
 
@@ -47,6 +47,7 @@ class OnlineJudge:
         self.on_action: Callable[[str, int, str], None] = lambda site, times, node: None
         self._traces: dict[str, Trace] = {}
         self._next: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
 
     def __call__(self, incarnation: str, data: bytes) -> None:
         """Take the lines that process `incarnation` has written."""
@@ -66,9 +67,20 @@ class OnlineJudge:
         if self.violation is None:
             self.violation = self.judge.take(Placed(trace, record))
         for name, _ in record.did:
-            site = f"{trace.header.role}.{name}"
-            self.seen[site] = self.seen.get(site, 0) + 1
-            self.on_action(site, self.seen[site], trace.header.node)
+            self._count(f"{trace.header.role}.{name}", trace)
+            if self._is_deposed(incarnation, record) and name != "end_reign":
+                self._count("master.a_deposed_leader_acts", trace)
+
+    def _count(self, site: str, trace: Trace) -> None:
+        self.seen[site] = self.seen.get(site, 0) + 1
+        self.on_action(site, self.seen[site], trace.header.node)
+
+    def _is_deposed(self, incarnation: str, record: Record) -> bool:
+        """Whether this process leads in an epoch that a later one has followed."""
+        if record.heard is not None and record.heard.local == "elected":
+            self._epochs[incarnation] = record.heard.epoch or 0
+        mine = self._epochs.get(incarnation)
+        return mine is not None and mine < max(self._epochs.values())
 
 
 @dataclass(slots=True)
@@ -196,8 +208,10 @@ class SimCluster:
     def finished(self) -> bool:
         """Whether all wanted work is done and every update of it acknowledged."""
         done = all(s.items.finished and not s.items.running for s in self.schedulers.values())
-        left = [each.left for each in self.foreign] + [each.left for each in self.rivals.values()]
-        return done and max(left, default=0) <= 0
+        alone = all(f.gone for f in self.foreign) and not any(
+            rival.left for rival in self.rivals.values()
+        )
+        return done and alone
 
     def pending(self) -> list[str]:
         """Why it is not finished: a sentence for each thing that is missing."""

@@ -29,6 +29,7 @@ from mesos_ref.wire.v1 import (
 )
 
 PAUSE_US = 30_000
+LEAVING_US = 500_000
 REMEMBERED = 12
 
 
@@ -41,7 +42,8 @@ class SimForeign:
         self.loop = loop
         self.network = network
         self.name = name
-        self.left = calls
+        self.gone = False
+        self._left = calls
         self._election = election
         self._dice = loop.random(f"foreign {name}")
         self._framework_id: str | None = None
@@ -56,10 +58,10 @@ class SimForeign:
 
     # ---- acting --------------------------------------------------------------------------------
     def _act(self) -> None:
-        if self.left <= 0:
+        if self._left <= 0:
             self._leave()
             return
-        self.left -= 1
+        self._left -= 1
         leader = self._election.leader
         if leader is not None and leader.leads:
             if not self._streams or self._dice.random() < 0.05:
@@ -69,12 +71,19 @@ class SimForeign:
         self.loop.after(self._dice.randint(1, 2 * PAUSE_US), self._act)
 
     def _leave(self) -> None:
+        """Tear itself down, unless it forgets to; in the end an operator sees to it."""
         leader = self._election.leader
-        if self._framework_id is None or leader is None or not leader.leads:
-            return
-        if self._dice.random() < 0.5:
+        if leader is None or not leader.leads:
+            self.loop.after(PAUSE_US, self._leave)
+        elif self._framework_id is None:
+            self.gone = True
+        elif self._streams and self._dice.random() < 0.7:
+            self._send(self._call("TEARDOWN"))
+            self._streams.clear()
+            self.loop.after(LEAVING_US, self._leave)
+        else:
             leader.tear_down(self._framework_id)
-        self._send(self._call("TEARDOWN"))
+            self.gone = True
 
     def _send(self, call: wire.Call) -> None:
         leader = self._election.leader
