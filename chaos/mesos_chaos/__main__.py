@@ -54,8 +54,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
     except SystemExit as ended:
         return 5 if ended.code not in (0, None) else 0
-    code: int = args.run(args)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1] is not None:
+            raise
+        return _interrupted()
     return code
+
+
+def _interrupted() -> int:
+    """Ctrl-C: every process was ended on the way here."""
+    print("taken down; nothing is left", file=sys.stderr)
+    return 130
 
 
 if __name__ == "__main__":

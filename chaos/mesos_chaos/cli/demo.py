@@ -44,9 +44,6 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=args.json)
     try:
         result, failover_s = run_demo(folder, console)
-    except KeyboardInterrupt:
-        console.print("taken down; nothing is left")
-        return 130
     except (ClusterError, OSError) as error:
         print(f"mesos-chaos demo: {error}", file=sys.stderr)
         return EXIT_USAGE
