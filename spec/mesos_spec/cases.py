@@ -90,5 +90,5 @@ def model(
         spec=specification(name, choices.split(), script, channels, sometimes, own, claims),
         bounds=bounds,
         expect=expect,
-        cut=crowded(room),
+        cut=crowded(room, channels),
     )

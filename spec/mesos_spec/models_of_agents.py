@@ -32,7 +32,7 @@ RESTARTED = model(
     + LINKS
     + WORK,
     cluster(schedulers=Table({S1: user("kill")}), links=2),
-    Counts(states=4172, steps=8484, depth=24, cut=26),
+    Counts(states=4198, steps=8536, depth=24),
     script=QUEUED,
     prompt="calls events up down",
     sometimes=(

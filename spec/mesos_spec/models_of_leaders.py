@@ -36,7 +36,27 @@ TAKEN_OVER = model(
 
 REMOVED = model(
     "removal",
-    "A framework is removed while its agent is there, away or restarting.",
+    "A framework is removed while its agent is there, away or given up.",
+    "tear_down_by_operator give_up_framework call offer lose_framework lose_stream "
+    "executor_subscribes mark_unreachable " + LINKS + WORK,
+    cluster(
+        agents=Table({A1: cpus(3)}),
+        schedulers=Table(
+            {S1: user("tear down", tasks=(task(executor="e", executor_resources=cpus(1)),))}
+        ),
+        links=2,
+        frameworks=(F1, F2),
+    ),
+    Counts(states=48743, steps=137089, depth=36, cut=682),
+    script=RUNNING,
+    prompt="calls events up",
+    room=1,
+    sometimes=(seen.a_task_outlives_its_framework,),
+)
+
+REMOVED_TOO = model(
+    "removal-and-restarts",
+    "The same, while the agent may also restart.",
     "tear_down_by_operator give_up_framework call offer lose_framework lose_stream crash_agent "
     "start_agent executor_subscribes recover_executor mark_unreachable " + LINKS + WORK,
     cluster(
@@ -47,7 +67,7 @@ REMOVED = model(
         links=2,
         frameworks=(F1, F2),
     ),
-    Counts(states=55520, steps=179956, depth=29, cut=4482),
+    Counts(states=74376, steps=243616, depth=36, cut=900),
     script=RUNNING,
     prompt="calls events up",
     room=1,
@@ -99,7 +119,7 @@ MOVED = model(
         agents=Table({A1: cpus(1), A2: cpus(1)}),
         schedulers=Table({S1: user("accept again")}),
     ),
-    Counts(states=40600, steps=98368, depth=51, cut=207),
+    Counts(states=40807, steps=98782, depth=51),
     script=(*CLUSTER, *agent_up("a2"), *LAUNCHED[len(CLUSTER) :], ("run", {})),
     prompt="calls events up down",
 )
@@ -115,4 +135,4 @@ REPLACED = model(
     sometimes=(seen.a_scheduler_is_replaced,),
 )
 
-MODELS = (REPLACED, TAKEN_OVER, REMOVED, ELECTED, DEPOSED, SUCCEEDED, MOVED)
+MODELS = (REPLACED, TAKEN_OVER, REMOVED, REMOVED_TOO, ELECTED, DEPOSED, SUCCEEDED, MOVED)

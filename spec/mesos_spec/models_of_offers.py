@@ -85,7 +85,7 @@ ACCEPTED = model(
         portions=(cpus(2),),
         offers=2,
     ),
-    Counts(states=681, steps=939, depth=18, cut=12),
+    Counts(states=770, steps=1083, depth=18),
     script=CLUSTER,
     prompt="calls events down",
     sometimes=(seen.two_offers_of_an_agent_stand,),

@@ -16,7 +16,7 @@ KILLED = model(
         schedulers=Table({S1: user("kill", "kill elsewhere")}),
         words=("TASK_RUNNING", "TASK_KILLED"),
     ),
-    Counts(states=1911, steps=3809, depth=26, cut=158),
+    Counts(states=1955, steps=3897, depth=26, cut=114),
     script=LAUNCHED,
     prompt="calls events",
     sometimes=(
@@ -46,7 +46,7 @@ SHARED = model(
             }
         ),
     ),
-    Counts(states=25297, steps=42092, depth=45, cut=4636),
+    Counts(states=27039, steps=45756, depth=45, cut=3254),
     script=CLUSTER,
     prompt="calls events up",
     sometimes=(seen.a_task_comes_too_late_for_its_executor,),
@@ -58,7 +58,7 @@ TALKED = model(
     "call send_up executor_ends ask_to_subscribe lose_stream lose_framework drop_link lose_agent "
     "crash_agent start_agent executor_subscribes",
     cluster(schedulers=Table({S1: user("message", "other")}), room=1),
-    Counts(states=1588, steps=4056, depth=19, cut=180),
+    Counts(states=14792, steps=41192, depth=26, cut=1332),
     script=QUEUED,
     prompt="events calls",
     room=1,
@@ -66,10 +66,26 @@ TALKED = model(
 
 REPEATED = model(
     "updates",
-    "Updates are sent again, heard twice, acknowledged late, over links that break.",
+    "Updates are sent again, heard twice, acknowledged late.",
+    "resend " + WORK,
+    cluster(words=("TASK_RUNNING", "TASK_FINISHED")),
+    Counts(states=4014, steps=7730, depth=37, cut=694),
+    script=RUNNING,
+    prompt="calls",
+    sometimes=(
+        seen.an_update_is_heard_twice,
+        seen.updates_wait_in_line,
+        seen.a_task_ended_before_its_framework_heard,
+        seen.a_task_is_done_with,
+    ),
+)
+
+REPEATED_OVER_LINKS = model(
+    "updates-over-broken-links",
+    "The same, over links that break.",
     "resend " + LINKS + WORK,
     cluster(words=("TASK_RUNNING", "TASK_FINISHED"), links=2),
-    Counts(states=414270, steps=1077280, depth=90, cut=7710),
+    Counts(states=102950, steps=245334, depth=81),
     script=RUNNING,
     prompt="calls events down",
     sometimes=(
@@ -83,9 +99,9 @@ REPEATED = model(
 REUSED = model(
     "reuse",
     "A task's id is used again on its agent, which still has something to say of the first.",
-    "offer call " + LINKS + WORK,
+    "offer call resend " + LINKS + WORK,
     cluster(agents=Table({A1: cpus(1)}), schedulers=Table({S1: user("accept again")}), links=2),
-    Counts(states=12176, steps=24392, depth=50, cut=516),
+    Counts(states=44428, steps=88240, depth=58, cut=3692),
     script=RUNNING,
     prompt="calls events up",
     room=1,
@@ -132,4 +148,17 @@ AWAY = model(
     prompt="events down up",
 )
 
-MODELS = (KILLED, SHARED, TALKED, REPEATED, REUSED, LATE_TOO, AWAY)
+BURIED = model(
+    "burials",
+    "A framework comes back while the end of its executor is on its way to the master.",
+    "ask_to_subscribe lose_stream lose_framework " + WORK,
+    cluster(
+        agents=Table({A1: cpus(3)}),
+        schedulers=Table({S1: user(tasks=(task(executor="e", executor_resources=cpus(1)),))}),
+    ),
+    Counts(states=3105, steps=5779, depth=41, cut=414),
+    script=RUNNING,
+    prompt="calls events",
+)
+
+MODELS = (BURIED, KILLED, SHARED, TALKED, REPEATED, REPEATED_OVER_LINKS, REUSED, LATE_TOO, AWAY)

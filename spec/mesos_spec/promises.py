@@ -21,6 +21,8 @@ from mesos_spec.messages import (
     Error,
     FromExecutor,
     KillTask,
+    Register,
+    Registered,
     RunTask,
     Shutdown,
     Subscribe,
@@ -207,6 +209,19 @@ def nobody_is_shut_out_without_reason(before: State, after: State, link: LinkId)
 def only_usable_agents_are_registered(s: State, epoch: Epoch, agent: AgentId) -> bool:
     """An agent that declares itself wrongly is never registered (AGT-1)."""
     return agent not in s.bounds.unusable or not is_connected(s, epoch, agent)
+
+
+@each_step("up", cites=("AGT-2", "AGT-9"), link=links)
+def a_registration_is_answered(before: State, after: State, link: LinkId) -> bool:
+    """A leader that hears a Register answers it, or shuts the agent out (AGT-2)."""
+    old, new = before.up[link].mail, after.up[link].mail
+    if not old or new != old[1:] or not isinstance(old[0], Register):
+        return True
+    there = before.agent[link.agent].link == link
+    if not there or before.reign[old[0].epoch] != Reign.LEADING:
+        return True
+    answers = sent(before.down[link], after.down[link])
+    return any(isinstance(frame, Registered | Shutdown) for frame in answers)
 
 
 @each_step("down", cites=("LCH-2", "LCH-3"), agent=agents)

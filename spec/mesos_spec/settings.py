@@ -184,11 +184,15 @@ def is_heard(s: State, field: str, key: Any) -> bool:
     return True
 
 
-def crowded(room: int) -> Callable[[State], bool]:
-    """The states beyond a model's bounds: a channel holds more than `room` messages."""
+def crowded(room: int, prompt: tuple[str, ...]) -> Callable[[State], bool]:
+    """The states beyond a model's bounds: a channel holds more than `room` messages.
+
+    Prompt channels may: they are heard before anything is added.
+    """
+    fields = [field for field in CHANNELS if field not in prompt]
 
     def beyond(s: State) -> bool:
-        return any(len(getattr(s, f)[key]) > room for f in CHANNELS for key in KEYS[f](s))
+        return any(len(getattr(s, f)[key]) > room for f in fields for key in KEYS[f](s))
 
     return beyond
 
