@@ -17,7 +17,7 @@ from mesos_ref.agent.state import Agent, Executor, Framework, Task
 from mesos_ref.step import Answer, CloseStream, OpenStream
 from mesos_ref.wire import executor as wire
 from mesos_ref.wire.v1 import TERMINAL_STATES, TaskStatus
-from mesos_ref.wire.validate import UUID_BYTES, validate_executor_call
+from mesos_ref.wire.validate import UUID_BYTES, status_size_fault, validate_executor_call
 
 #: Uuids remembered of each task, beside those still queued.
 MAX_SEEN = 64
@@ -85,7 +85,8 @@ def _subscribe(
 def _is_usable(status: TaskStatus) -> bool:
     """A brought update was never validated; one that could not have been sent is left out."""
     uuid = status.uuid
-    return uuid is not None and len(uuid) == UUID_BYTES and status.state != "TASK_STAGING"
+    is_named = uuid is not None and len(uuid) == UUID_BYTES
+    return is_named and status.state != "TASK_STAGING" and status_size_fault(status) is None
 
 
 # Updates ------------------------------------------------------------------------------------------

@@ -27,9 +27,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout_s: float = 75.0
     #: At once; one more is answered 503.
     connections: int = 10_000
-    #: Records and bytes waiting for a subscriber; then it is dropped.
-    outbox_records: int = 10_000
-    outbox_bytes: int = 16 * 1024 * 1024
+    #: Records and bytes waiting for a subscriber; then it is dropped.  One body can ask for many:
+    #: some 60 000 tasks to be reconciled.
+    outbox_records: int = 100_000
+    outbox_bytes: int = 64 * 1024 * 1024
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

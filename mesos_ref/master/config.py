@@ -35,6 +35,7 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     # Bounds of memory. What is beyond is forgotten, oldest first.
     max_removed_frameworks: int = 100_000
     max_unreachable_agents: int = 100_000
-    #: Longest TaskInfo and FrameworkInfo taken, so that a RunTask fits a frame of the agent link.
+    #: Longest TaskInfo (with its executor, which travels twice) and FrameworkInfo taken, as JSON:
+    #: a RunTask, which has all of them, must fit a frame of the agent link.
     max_task_bytes: int = 512 * 1024
     max_framework_bytes: int = 128 * 1024

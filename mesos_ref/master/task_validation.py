@@ -7,6 +7,7 @@ import msgspec
 from mesos_ref.master.state import Agent, Executor, Framework, State
 from mesos_ref.master.validation import amount_in_role
 from mesos_ref.resources import ResourceError, Resources
+from mesos_ref.wire import json
 from mesos_ref.wire.v1 import CommandInfo, ExecutorInfo, TaskInfo
 from mesos_ref.wire.validate import id_fault
 
@@ -100,7 +101,7 @@ def _limits_fault(limits: dict[str, Any] | None) -> str | None:
 
 
 def _size_fault(task: TaskInfo, limit: int) -> str | None:
-    size = len(msgspec.msgpack.encode(task))
+    size = json.size(task) + (0 if task.executor is None else json.size(task.executor))
     return None if size <= limit else f"TaskInfo has {size} bytes; at most {limit} are taken"
 
 

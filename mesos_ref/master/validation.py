@@ -8,13 +8,11 @@ import math
 import re
 from typing import Any, NamedTuple
 
-import msgspec
-
 from mesos_ref.link import ExecutorReport, Register, TaskReport
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.state import ExecutorKey, Framework, TaskKey
 from mesos_ref.resources import ResourceError, Resources
-from mesos_ref.wire import scheduler
+from mesos_ref.wire import json, scheduler
 from mesos_ref.wire.v1 import FrameworkInfo, Resource
 from mesos_ref.wire.validate import id_fault
 
@@ -64,7 +62,7 @@ def subscription_fault(
         return "'suppressed_roles' must be a subset of the framework's roles"
     if known is not None and known.info.principal != info.principal:
         return f"Changing framework's principal from '{known.info.principal}' is not allowed"
-    size = len(msgspec.msgpack.encode(info))
+    size = json.size(info)
     if size > config.max_framework_bytes:
         return f"FrameworkInfo has {size} bytes; at most {config.max_framework_bytes} are taken"
     return None

@@ -76,6 +76,11 @@ def encode(message: Message) -> bytes:
     return dump(_writer(type(message))(message))
 
 
+def size(message: Message) -> int:
+    """How many bytes `message` has on the wire."""
+    return len(encode(message))
+
+
 def dump(data: Any) -> bytes:
     """Plain data, or structs, as one line of ASCII JSON."""
     text = _encoder.encode(data)

@@ -35,6 +35,7 @@ from mesos_ref.wire.v1 import (
 #: Every type of call Mesos knows.
 CALL_TYPES: frozenset[str] = frozenset(
     {
+        "UNKNOWN",
         "SUBSCRIBE",
         "TEARDOWN",
         "ACCEPT",

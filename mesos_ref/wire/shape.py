@@ -7,7 +7,7 @@ decoding calls `decode_hook`, which unwraps the object (about 0.2 µs), and the 
 nothing but strings.
 
 An opaque part of a message (`JsonObject`) is carried whole and never looked into: nulls are dropped
-on the way in, since Mesos reads ``null`` as "unset", and nesting is bounded.
+on the way in, since Mesos reads ``null`` as "unset"; nesting and numbers are bounded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import msgspec
 
 #: Deepest nesting of an opaque object.  Protobuf's own parser stops at 100.
 MAX_DEPTH = 64
+#: The integers protobuf has: of int64 and of uint64.
+MIN_INTEGER = -(2**63)
+MAX_INTEGER = 2**64 - 1
 
 
 class WireError(ValueError):
@@ -95,7 +98,10 @@ def unwrap_id(value: object) -> str:
 
 
 def clean_object(value: object) -> dict[str, Any]:
-    """`value` without its nulls.  Raises `WireError` if it is no object, or nested too deeply."""
+    """`value` without its nulls.
+
+    Raises `WireError` if it is no object, nested too deeply, or has a number beyond 64 bits.
+    """
     if not isinstance(value, dict):
         raise WireError("expected an object")
     cleaned = _without_nulls(value, 0)
@@ -112,4 +118,6 @@ def _without_nulls(value: object, depth: int) -> object:
         }
     if isinstance(value, list):
         return [_without_nulls(item, depth + 1) for item in value if item is not None]
+    if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        raise WireError("expected integers of at most 64 bits")
     return value

@@ -3,17 +3,25 @@
 Each check is a pure function that returns None, or the sentence a caller reads in a 400 answer.
 Sources: Mesos' scheduler and executor call validation (src/master/validation.cpp,
 src/slave/validation.cpp), and the rules for ids (src/common/validation.cpp).
+
+Mesos has no limit to what is handed on between schedulers and executors. Here it travels in frames
+of the agent link, which have one; what would not fit is refused at the door.
 """
 
 from __future__ import annotations
 
-from mesos_ref.wire import executor, scheduler
+from mesos_ref.wire import executor, json, scheduler
+from mesos_ref.wire.v1 import TaskStatus
 
 UUID_BYTES = 16
 MAX_ID_CHARACTERS = 255
+#: Longest message between a scheduler and an executor.
+MAX_DATA_BYTES = 512 * 1024
+#: Longest status of a task, as JSON.
+MAX_STATUS_BYTES = 512 * 1024
 
 #: Calls that say everything with their type alone.
-_BARE = frozenset({"TEARDOWN", "REVIVE", "SUPPRESS"})
+_BARE = frozenset({"UNKNOWN", "TEARDOWN", "REVIVE", "SUPPRESS"})
 
 
 def validate_call(call: scheduler.Call, principal: str | None = None) -> str | None:
@@ -35,12 +43,37 @@ def _call_fault(call: scheduler.Call, principal: str | None) -> str | None:
         return _subscribe_fault(call, principal)
     if call.framework_id is None:
         return "Expecting 'framework_id' to be present"
-    if call.type == "ACKNOWLEDGE" and call.acknowledge is not None:
-        return uuid_fault(call.acknowledge.uuid, "acknowledge.uuid")
-    update = call.update_framework if call.type == "UPDATE_FRAMEWORK" else None
-    if update is not None and update.framework_info.id != call.framework_id:
-        return "'framework_id' differs from 'update_framework.framework_info.id'"
+    return _part_fault(call)
+
+
+def _part_fault(call: scheduler.Call) -> str | None:
+    """What is wrong with what the type names; much of it is handed on to an agent."""
+    match call.type:
+        case "ACKNOWLEDGE" if call.acknowledge is not None:
+            return uuid_fault(call.acknowledge.uuid, "acknowledge.uuid") or _named_id_fault(
+                call.acknowledge.task_id, "acknowledge.task_id"
+            )
+        case "SHUTDOWN" if call.shutdown is not None:
+            return _named_id_fault(call.shutdown.executor_id, "shutdown.executor_id")
+        case "MESSAGE" if call.message is not None:
+            return _named_id_fault(call.message.executor_id, "message.executor_id") or _data_fault(
+                call.message.data
+            )
+        case "UPDATE_FRAMEWORK" if call.update_framework is not None:
+            if call.update_framework.framework_info.id != call.framework_id:
+                return "'framework_id' differs from 'update_framework.framework_info.id'"
     return None
+
+
+def _named_id_fault(text: str, where: str) -> str | None:
+    fault = id_fault(text)
+    return None if fault is None else f"'{where}' is invalid: {fault}"
+
+
+def _data_fault(data: bytes) -> str | None:
+    if len(data) <= MAX_DATA_BYTES:
+        return None
+    return f"'message.data' has {len(data)} bytes; at most {MAX_DATA_BYTES} are taken"
 
 
 def _subscribe_fault(call: scheduler.Call, principal: str | None) -> str | None:
@@ -68,9 +101,14 @@ def _executor_call_fault(call: executor.Call) -> str | None:
     part = call.type.lower()
     if call.type != "HEARTBEAT" and getattr(call, part) is None:
         return f"Expecting '{part}' to be present"
-    if call.type != "UPDATE" or call.update is None:
-        return None
-    status = call.update.status
+    if call.type == "MESSAGE" and call.message is not None:
+        return _data_fault(call.message.data)
+    if call.type == "UPDATE" and call.update is not None:
+        return _update_fault(call, call.update.status)
+    return None
+
+
+def _update_fault(call: executor.Call, status: TaskStatus) -> str | None:
     if status.uuid is None:
         return "Expecting 'uuid' to be present"
     if status.executor_id is not None and status.executor_id != call.executor_id:
@@ -79,7 +117,15 @@ def _executor_call_fault(call: executor.Call) -> str | None:
         return "Received Call from executor with invalid source: expecting 'SOURCE_EXECUTOR'"
     if status.state == "TASK_STAGING":
         return "Received TASK_STAGING from executor, which is not allowed"
-    return uuid_fault(status.uuid, "update.status.uuid")
+    return uuid_fault(status.uuid, "update.status.uuid") or status_size_fault(status)
+
+
+def status_size_fault(status: TaskStatus) -> str | None:
+    """Why `status` is too much for a frame of the agent link."""
+    size = json.size(status)
+    if size <= MAX_STATUS_BYTES:
+        return None
+    return f"'update.status' has {size} bytes; at most {MAX_STATUS_BYTES} are taken"
 
 
 def uuid_fault(uuid: bytes, where: str) -> str | None:

@@ -415,6 +415,7 @@ def test_a_frame_can_carry_the_largest_task() -> None:
     from mesos_ref import link as frames
 
     config = MasterConfig()
-    rig, who, link = offered(name="n" * (config.max_framework_bytes - 1000))
-    rig.accept(who, task("t1", data=b"x" * (config.max_task_bytes - 1000)))
+    rig, who, link = offered(name="\x01" * ((config.max_framework_bytes - 1000) // 6))
+    rig.accept(who, task("t1", data=b"x" * ((config.max_task_bytes - 1000) * 3 // 4)))
+    assert isinstance(rig.frames[link][-1], RunTask)
     assert len(frames.encode(rig.frames[link][-1], 1)) < frames.MAX_FRAME_BYTES
