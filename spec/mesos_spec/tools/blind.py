@@ -117,7 +117,7 @@ class BlindJudge(Judge):
         s, shown = self.s, record.whole or {}
         gone = [
             {"framework": key.framework, "executor": key.executor}
-            for key in s.runners[node.who].keys()
+            for key in s.runners[node.who]
             if f"executors/{key.framework}/{key.executor}" not in shown
             and (info := s.hosted[node.who].get(key.framework, None)) is not None
             and info.checkpoint
