@@ -27,6 +27,7 @@ from mesos_spec.values import Untold, in_order
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
 T = TypeVar("T")
+S = TypeVar("S", bound="Cells")
 
 Cell = tuple[str, Any]  #: a field's name and a key; the key of a scalar field is None
 Effects = dict[Cell, tuple[Any, Any]]  #: each cell a step wrote, with what it held and holds
@@ -149,29 +150,6 @@ class _Field:
         return view
 
 
-class _Patched(dict[Any, Any]):
-    """The cells of a field with some held otherwise, for `Cells.past`; itself it stays empty."""
-
-    __slots__ = ("_cells", "_default", "instead")
-
-    def __init__(self, cells: dict[Any, Any], default: Any) -> None:
-        self._cells, self._default = cells, default
-        self.instead: dict[Any, Any] = {}
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        if key in self.instead:
-            return self.instead[key]
-        return self._cells.get(key, default)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.instead[key] if key in self.instead else self._cells[key]
-
-    def __iter__(self) -> Iterator[Any]:
-        yield from (k for k in self._cells if k not in self.instead)
-        yield from (k for k, held in self.instead.items() if held != self._default)
-
-
-_NOTHING: set[str] = set()
 _FRESH: dict[str, Any] = {"_reads": None, "_now": None, "_written": {}, "_hash": None}
 
 
@@ -241,24 +219,6 @@ class Cells:
         new = self.copy()
         self._mine.update(mine)
         undo(new, effects)
-        return new
-
-    def past(self, effects: Effects) -> Self:
-        """The state before the step `apply` took last, for looking at; good until the next write.
-
-        Cheaper than `before`, and of no other use: it cannot be written, compared or hashed.
-        """
-        new = object.__new__(type(self))
-        inside = new.__dict__
-        for name in self._consts:
-            inside[name] = self.__dict__[name]
-        fields = self._fields.copy()
-        for (name, key), (old, _) in effects.items():
-            cells = fields[name]
-            if type(cells) is not _Patched:
-                cells = fields[name] = _Patched(cells, self._layout[name].default)
-            cells.instead[key] = old
-        inside.update(_FRESH, _fields=fields, _mine=_NOTHING)
         return new
 
     def after(self, effects: Effects) -> Self:
@@ -358,6 +318,56 @@ class Cells:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{show(c)}={v!r}' for c, v in self.cells())})"
+
+
+class _Pane(dict[Any, Any]):
+    """The cells of one field as a window shows them; itself it stays empty."""
+
+    __slots__ = ("_name", "_state", "instead")
+
+    def __init__(self, state: Cells, name: str) -> None:
+        self._state, self._name = state, name
+        self.instead: dict[Any, Any] = {}
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        if key in self.instead:
+            return self.instead[key]
+        return self._state._fields[self._name].get(key, default)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.instead[key] if key in self.instead else self._state._fields[self._name][key]
+
+    def __iter__(self) -> Iterator[Any]:
+        default = self._state._layout[self._name].default
+        yield from (k for k in self._state._fields[self._name] if k not in self.instead)
+        yield from (k for k, held in self.instead.items() if held != default)
+
+
+class Window(Generic[S]):
+    """A state seen through glass: as it is at any time, but for cells that are to look otherwise.
+
+    For who looks often: it costs nothing to open again.  What it shows cannot be written, copied
+    or compared, and is good until the state is next written or the window shows something else.
+    """
+
+    def __init__(self, s: S) -> None:
+        self._panes = {name: _Pane(s, name) for name in s._fields}
+        self._open: list[_Pane] = []
+        self._shown = object.__new__(type(s))
+        inside = self._shown.__dict__
+        inside.update({name: s.__dict__[name] for name in s._consts})
+        inside.update(_FRESH, _fields=self._panes, _mine=set())
+
+    def showing(self, instead: Mapping[Cell, Any]) -> S:
+        """The state with these cells otherwise."""
+        for pane in self._open:
+            pane.instead.clear()
+        self._open.clear()
+        for (name, key), value in instead.items():
+            pane = self._panes[name]
+            pane.instead[key] = value
+            self._open.append(pane)
+        return self._shown
 
 
 def _cells_of(field: _Field, given: Any) -> Any:

@@ -47,13 +47,10 @@ class Table(Generic[K, V]):
     __slots__ = ("_d", "_differs", "_from", "_hash", "_sorted")
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
-        self._set(dict(items), False, None, ())
-
-    def _set(self, d: dict[K, V], in_order: bool, made_from: Any, differs: Iterable[K]) -> None:
-        self._d = d
-        self._sorted = in_order  # whether `_d` is known to be in the order of its keys
-        self._from: dict[K, V] | None = made_from  # the dict that `+` or `-` began with, and …
-        self._differs = differs  # … the only keys under which this may hold something else
+        self._d: dict[K, V] = dict(items)
+        self._sorted = False  # whether `_d` is known to be in the order of its keys
+        self._from: dict[K, V] | None = None  # the dict that `+` or `-` began with, and …
+        self._differs: tuple[K, ...] = ()  # … the only keys under which this may hold another
         self._hash: int | None = None
 
     def __getitem__(self, k: K) -> V:
@@ -96,15 +93,18 @@ class Table(Generic[K, V]):
         others = more._d if isinstance(more, Table) else more
         d = self._d.copy()
         d.update(others)
-        new: Table[K, V] = Table.__new__(Table)
-        new._set(d, self._sorted and len(d) == len(self._d), self._d, tuple(others))
-        return new
+        return self._made(d, self._sorted and len(d) == len(self._d), others)
 
     def __sub__(self, k: K) -> Table[K, V]:
         d = self._d.copy()
         d.pop(k, None)
+        return self._made(d, self._sorted, (k,))
+
+    def _made(self, d: dict[K, V], in_order: bool, differs: Iterable[K]) -> Table[K, V]:
+        """Another table, from this one by one change."""
         new: Table[K, V] = Table.__new__(Table)
-        new._set(d, self._sorted, self._d, (k,))
+        new._d, new._sorted, new._hash = d, in_order, None
+        new._from, new._differs = self._d, tuple(differs)
         return new
 
     def differs(self, other: Table[K, V]) -> Iterable[K]:

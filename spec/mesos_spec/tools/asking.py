@@ -22,8 +22,8 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from mesos_spec import allocation
-from mesos_spec.cells import Effects
-from mesos_spec.kernel import Specification
+from mesos_spec.cells import Cell, Effects, Window
+from mesos_spec.kernel import Fifo, Specification, Table
 from mesos_spec.state import State
 
 #: What the keys of a field's cells are called in a property.
@@ -64,6 +64,23 @@ Subject = tuple[Any, ...]  #: what some names are bound to, in their order
 Pick = Callable[[State, Any, Any, Any], Iterable[Subject]]  #: state, key, old and new → subjects
 
 
+#: The fields with an entry for each task, of agents and of masters.
+BY_TASK = frozenset(("runs", "updates", "tasks", "unreachable"))
+
+#: Properties that say something of each task by itself → what they read that is not of that task.
+#: If none of it was changed, they are asked of the tasks that a step touched, and of no others.
+EACH_TASK: dict[str, frozenset[str]] = {
+    "a_task_ends_once": frozenset(),
+    "a_task_that_ended_says_so": frozenset(),
+    "a_task_has_an_executor": frozenset(("runners",)),
+    "an_ended_task_stays_ended": frozenset(),
+    "updates_leave_only_when_acknowledged": frozenset(),
+    "what_is_launched_was_offered": frozenset(),
+    "a_registered_agent_hides_nothing": frozenset(("agent", "agents", "frameworks")),
+    "no_task_is_forgotten": frozenset(("agent", "agents")),
+}
+
+
 @dataclass(slots=True)
 class _Claim:
     """A property, and what is needed to ask it."""
@@ -73,13 +90,18 @@ class _Claim:
     names: Names
     reads: frozenset[str]  #: fields whose change is a reason to ask
 
+    def is_of_tasks(self, changed: frozenset[str]) -> bool:
+        """Whether it is enough to ask it of the tasks that were touched."""
+        others = EACH_TASK.get(self.prop.name)
+        return others is not None and changed.isdisjoint(others)
+
 
 @dataclass(slots=True)
 class _Plan:
-    """What to ask after a step that changed certain fields."""
+    """What to ask after a step that changed certain fields; of all tasks, or of those touched."""
 
-    always: list[_Claim]
-    steps: list[_Claim]
+    always: list[tuple[_Claim, bool]]
+    steps: list[tuple[_Claim, bool]]
     picks: dict[str, list[tuple[Names, Pick]]] = field(default_factory=dict)  #: by field
 
 
@@ -91,31 +113,44 @@ class Asking:
         self._always = [_Claim(p, p.holds, _names(p.holds, 1), fields_read(p.holds)) for p in asked]
         self._steps = [_Claim(p, p.holds, _names(p.holds, 2), p.watches) for p in spec.each_step]
         self._plans: dict[frozenset[str], _Plan] = {}
+        self._windows: _Windows | None = None
 
     def broken(self, s: State, effects: Effects) -> str | None:
         """The first property that a step, just taken on `s`, broke: a sentence, or None."""
-        changed = frozenset([cell[0] for cell, (old, new) in effects.items() if old is not new])
+        changed = frozenset([cell[0] for cell, pair in effects.items() if _differs(*pair)])
         plan = self._plans.get(changed)
         if plan is None:
             plan = self._plans[changed] = self._plan(changed)
         if not plan.always and not plan.steps:
             return None
         about = _subjects(plan, s, effects)
-        for claim in plan.always:
+        views = _Views(self._windows_on(s), s, effects)
+        for claim, of_tasks in plan.always:
             holds = claim.holds
             for subject in about.get(claim.names, ()):
-                if not holds(s, *subject):
+                if not holds(views.tasks if of_tasks else s, *subject):
                     return _sentence(claim, subject)
-        return _broken_step(plan, s, effects, about) if plan.steps else None
+        for claim, of_tasks in plan.steps:
+            holds = claim.holds
+            for subject in about.get(claim.names, ()) if claim.names else ((),):
+                before = views.tasks_before if of_tasks else views.before
+                if not holds(before, views.tasks if of_tasks else s, *subject):
+                    return _sentence(claim, subject)
+        return None
+
+    def _windows_on(self, s: State) -> _Windows:
+        if self._windows is None or self._windows.state is not s:
+            self._windows = _Windows(s)
+        return self._windows
 
     def _plan(self, changed: frozenset[str]) -> _Plan:
         """The properties that a step which changed these fields might break, and of whom."""
         often = [claim for claim in self._always if claim.prop.name not in RARELY]
         plan = _Plan(
-            always=[claim for claim in often if claim.reads & changed],
-            steps=[claim for claim in self._steps if claim.reads & changed],
+            always=[(c, c.is_of_tasks(changed)) for c in often if c.reads & changed],
+            steps=[(c, c.is_of_tasks(changed)) for c in self._steps if c.reads & changed],
         )
-        wanted = dict.fromkeys(claim.names for claim in (*plan.always, *plan.steps))
+        wanted = dict.fromkeys(claim.names for claim, _ in (*plan.always, *plan.steps))
         for name in changed:
             picks = [(names, _pick(name, names)) for names in wanted]
             plan.picks[name] = [(names, pick) for names, pick in picks if pick is not None]
@@ -143,12 +178,17 @@ class Asking:
         return f"{bound['agent']} is offered to {chosen}, where DRF's next claimant is {due}"
 
 
+def _differs(old: Any, new: Any) -> bool:
+    """Whether a cell holds something else; of tables and channels only whether it is another."""
+    return old is not new and (type(new) in (Table, Fifo) or bool(old != new))
+
+
 # ---- after a step --------------------------------------------------------------------------
 def _subjects(plan: _Plan, s: State, effects: Effects) -> dict[Names, dict[Subject, None]]:
     """Whom a step was about: for each kind of names, what they are bound to, each only once."""
     about: dict[Names, dict[Subject, None]] = {}
     for (name, key), (old, new) in effects.items():
-        if old is new:
+        if old is new or name not in plan.picks:
             continue
         for names, pick in plan.picks[name]:
             found = about.setdefault(names, {})
@@ -157,16 +197,73 @@ def _subjects(plan: _Plan, s: State, effects: Effects) -> dict[Names, dict[Subje
     return about
 
 
-def _broken_step(
-    plan: _Plan, s: State, effects: Effects, about: dict[Names, dict[Subject, None]]
-) -> str | None:
-    before: State | None = None
-    for claim in plan.steps:
-        for subject in about.get(claim.names, ()) if claim.names else ((),):
-            before = before or s.past(effects)
-            if not claim.holds(before, s, *subject):
-                return _sentence(claim, subject)
-    return None
+class _Windows:
+    """Windows on one state: as it was before a step, and with the touched tasks only."""
+
+    def __init__(self, s: State) -> None:
+        self.state = s
+        self.before, self.tasks, self.tasks_before = Window(s), Window(s), Window(s)
+
+
+class _Views:
+    """What can be seen of one step, each view made when it is first asked for."""
+
+    __slots__ = ("_before", "_effects", "_s", "_tasks", "_tasks_before", "_touched", "_windows")
+
+    def __init__(self, windows: _Windows, s: State, effects: Effects) -> None:
+        self._windows, self._s, self._effects = windows, s, effects
+        self._before: State | None = None
+        self._tasks: State | None = None
+        self._tasks_before: State | None = None
+        self._touched: dict[Cell, tuple[Any, ...]] | None = None
+
+    @property
+    def before(self) -> State:
+        """The state before the step."""
+        if self._before is None:
+            old = {cell: pair[0] for cell, pair in self._effects.items()}
+            self._before = self._windows.before.showing(old)
+        return self._before
+
+    @property
+    def tasks(self) -> State:
+        """The state, where the tables of who was touched hold the touched tasks only."""
+        if self._tasks is None:
+            s = self._s
+            few = {cell: _only_of(s.look(cell), ids) for cell, ids in self._touched_cells().items()}
+            self._tasks = self._windows.tasks.showing(few)
+        return self._tasks
+
+    @property
+    def tasks_before(self) -> State:
+        """The state before the step, cut down in the same way."""
+        if self._tasks_before is None:
+            old = {cell: pair[0] for cell, pair in self._effects.items()}
+            for cell, ids in self._touched_cells().items():
+                old[cell] = _only_of(old[cell] if cell in old else self._s.look(cell), ids)
+            self._tasks_before = self._windows.tasks_before.showing(old)
+        return self._tasks_before
+
+    def _touched_cells(self) -> dict[Cell, tuple[Any, ...]]:
+        """The tables to cut down, each with the tasks to leave in it."""
+        if self._touched is None:
+            ids: dict[Any, dict[Any, None]] = {}  # by agent
+            cells: dict[Any, dict[Cell, None]] = {}
+            for (name, key), (old, new) in self._effects.items():
+                if name in BY_TASK and old is not new:
+                    agent = key if name in ("runs", "updates") else key[1]
+                    ids.setdefault(agent, {}).update(dict.fromkeys(new.differs(old)))
+                    mine = cells.setdefault(
+                        agent, {("runs", agent): None, ("updates", agent): None}
+                    )
+                    if agent is not key:
+                        mine["tasks", key] = mine["unreachable", key] = None
+            self._touched = {c: tuple(ids[agent]) for agent in cells for c in cells[agent]}
+        return self._touched
+
+
+def _only_of(table: Table[Any, Any], ids: tuple[Any, ...]) -> Table[Any, Any]:
+    return Table([(task, table[task]) for task in ids if task in table])
 
 
 def _pick(field_name: str, names: Names) -> Pick | None:

@@ -244,13 +244,17 @@ _SPECIAL: dict[tuple[str, str], Callable[[Scene], Any]] = {
 
 def bind(action: Action[Any, ...], scene: Scene) -> dict[str, Any]:
     """All names of `action`.  Raises `Unbound` for one that nothing gives."""
-    bound: dict[str, Any] = {}
-    for name in (*action.over, *action.given):
-        give = _SPECIAL.get((action.name, name)) or _BY_NAME.get(name)
-        if give is None:
-            raise Unbound(f"nothing in a trace gives the name `{name}` of {action.name}")
-        bound[name] = give(scene)
-    return bound
+    givers = _GIVERS.get(action.name)
+    if givers is None:
+        givers = _GIVERS[action.name] = [
+            (name, _SPECIAL.get((action.name, name)) or _BY_NAME[name])
+            for name in (*action.over, *action.given)
+        ]
+    return {name: give(scene) for name, give in givers}
+
+
+#: For each action met so far: who gives its names.
+_GIVERS: dict[str, list[tuple[str, Callable[[Scene], Any]]]] = {}
 
 
 #: The line and the stream that a record begins, entered in the directory.
