@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from mesos_spec.cells import Cell, Effects
 from mesos_spec.ids import OfferId, TaskId
@@ -12,6 +14,7 @@ from mesos_spec.state import State
 from mesos_spec.tools import say, wire
 from mesos_spec.tools.candidates import possible
 from mesos_spec.tools.lives import Node, Wrong
+from mesos_spec.tools.merge import Placed
 from mesos_spec.tools.post import Post
 from mesos_spec.tools.trace import Record
 from mesos_spec.tools.verdict import PARTY, Guarded, Kind, Violation
@@ -126,38 +129,56 @@ def line(node: Node, record: Record) -> str:
     return f"{node.role} {node.trace.header.node} #{record.seq}: {did or 'nothing'}"
 
 
+def story(taken: Sequence[Placed]) -> tuple[str, ...]:
+    """Where each offer and task that the last record is about was heard of before."""
+    *before, last = taken
+    wanted = dict.fromkeys(ids_of(last.record))
+    found: dict[str, str] = {}
+    for placed in reversed(before):
+        missing = [name for name in wanted if name not in found]
+        if not missing:
+            break
+        text = msgspec.json.encode(placed.record)
+        for name in missing:
+            if b'"' + name.encode() + b'"' in text:
+                found[name] = _seen_at(placed)
+    return tuple(f"{name}: {found.get(name, 'nowhere before')}" for name in wanted)
+
+
+def _seen_at(placed: Placed) -> str:
+    did = ", ".join(name for name, _ in placed.record.did) or "which did nothing"
+    return f"{placed.trace.place(placed.record)} ({placed.trace.who}: {did})"
+
+
 def ids_of(record: Record) -> Iterator[str]:
-    """Offers and tasks that a record's message or claim names: whose story to tell."""
+    """Offers and tasks that a record's message or claim names."""
     for _, names in record.did:
-        for key in ("offer", "task"):
-            if isinstance(names.get(key), str):
-                yield names[key]
+        yield from (names[key] for key in ("offer", "task") if isinstance(names.get(key), str))
     if record.heard is not None and record.heard.msg is not None:
         yield from _ids_in(record.heard.msg)
 
 
 def _ids_in(json: Any) -> Iterator[str]:
-    if isinstance(json, dict):
-        for key, value in json.items():
-            if key in ("offer_id", "task_id"):
-                yield wire.text(value)
-            elif key == "offer_ids" and isinstance(value, list):
-                yield from map(wire.text, value)
-            else:
-                yield from _ids_in(value)
-    elif isinstance(json, list):
+    if isinstance(json, list):
         for value in json:
+            yield from _ids_in(value)
+    if not isinstance(json, dict):
+        return
+    for key, value in json.items():
+        ids = value if isinstance(value, list) else [value]
+        if key in ("offer_id", "task_id", "offer_ids"):
+            yield from (one["value"] for one in ids if isinstance(one, dict) and "value" in one)
+            yield from (one for one in ids if isinstance(one, str))
+        else:
             yield from _ids_in(value)
 
 
-def mentioned(message: Any) -> list[OfferId | TaskId]:
+def mentioned(message: Any) -> Iterator[OfferId | TaskId]:
     """Offers and tasks that a message of the specification names."""
-    found: list[OfferId | TaskId] = []
     for name in getattr(message, "__dataclass_fields__", ()):
         value = getattr(message, name)
-        for one in (
-            value if isinstance(value, tuple) and not isinstance(value, say.IDS) else (value,)
-        ):
-            if isinstance(one, OfferId | TaskId):
-                found.append(one)
-    return found
+        several = isinstance(value, tuple) and not isinstance(value, say.IDS)
+        yield from (one for one in (value if several else (value,)) if isinstance(one, _NAMED))
+
+
+_NAMED = (OfferId, TaskId)

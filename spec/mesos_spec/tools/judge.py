@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from mesos_spec.cells import Cell, Effects, undo
-from mesos_spec.ids import AgentId, LinkId
 from mesos_spec.kernel import Disabled, Specification, Untold
-from mesos_spec.state import Reign, State
+from mesos_spec.state import State
 from mesos_spec.tools import evidence, view, wire
+from mesos_spec.tools.absent import Absent
 from mesos_spec.tools.asking import Asking
 from mesos_spec.tools.binding import Scene, Unbound, bind
 from mesos_spec.tools.lives import Lives, Node, Unknowable, Wrong
@@ -30,9 +31,7 @@ from mesos_spec.tools.trace import Record, Sent, Trace, without_collection
 from mesos_spec.tools.verdict import Kind, Outcome, Verdict, Violation
 from mesos_spec.values import Fifo
 
-__all__ = ["Judge", "Node", "Wrong", "judge"]
-
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+__all__ = ["Judge", "Node", "Wrong", "follow", "judge"]
 
 
 class Judge:
@@ -49,7 +48,7 @@ class Judge:
         self._asking = Asking(spec)
         self._recent: deque[tuple[Node, Record]] = deque(maxlen=4)
         self._offered: set[str] = set()
-        self._unheard: set[Any] = set()  #: ends of connections at which nobody left a trace
+        self._absent = Absent(self.s, self.post, self._lives.doubts)
 
     # ---- one record --------------------------------------------------------------------------
     def take(self, placed: Placed) -> Violation | None:
@@ -62,7 +61,7 @@ class Judge:
             if placed.orphan is not None:
                 self._orphaned(placed)
             if placed.untold:
-                self._untold(node, record)
+                self._absent.heard(node, record, placed.untold)
             self._follow(node, record, did)
         except Unknowable as why:
             self._lives.doubts[str(why)] = None
@@ -135,12 +134,13 @@ class Judge:
             return None
         try:
             found = self.post.heard(node.role, heard)
-        except (wire.Unreadable, *MALFORMED) as error:
+        except (wire.Unreadable, *wire.MALFORMED) as error:
             raise Wrong(f"what it heard cannot be read: {error}") from None
         if found is None:
             return None
         channel, said = found
         if channel[0] == "calls" and channel[1].scheduler == FOREIGN:
+            self.verdict.ignored["calls of schedulers without a trace (anybody may call)"] += 1
             if record.did:
                 self._environment("foreign_call", line=channel[1], message=said)
             return found if record.did else None
@@ -166,7 +166,7 @@ class Judge:
 
     # ---- who left no trace -------------------------------------------------------------------
     def _orphaned(self, placed: Placed) -> None:
-        """A record waited in vain.  That is wrong, unless the sender's trace was torn."""
+        """A record waited in vain for what a trace should have shown."""
         kind, *rest = placed.orphan or ("",)
         if kind == "life":
             raise Wrong("its node's life before has not ended", Kind.HARNESS)
@@ -175,52 +175,6 @@ class Judge:
         connection, n = rest
         sentence = f"it heard message {n} on {connection}, which no trace shows to have been sent"
         raise Wrong(sentence)
-
-    def _untold(self, node: Node, record: Record) -> None:
-        """What was heard is of a process that left no trace: it is taken as it was heard."""
-        heard = record.heard
-        assert heard is not None
-        if heard.local == "leader":
-            self._missing(f"the master of reign {heard.epoch}")
-            if heard.epoch is not None and self.s.reign[heard.epoch] is Reign.NONE:
-                self.s._put("reign", heard.epoch, Reign.LEADING)
-            return
-        assert heard.id is not None
-        name, msg = heard.id[0], heard.msg or {}
-        if node.role == "master" and name not in self.post.links:
-            self.post.links[name] = LinkId(AgentId(str(msg.get("agent_id", "?"))), name)
-        if node.role == "scheduler":
-            self._open_answer(node, name, msg)
-        try:
-            found = self.post.heard(node.role, heard)
-        except (wire.Unreadable, *MALFORMED) as error:
-            raise Wrong(f"what it heard cannot be read: {error}") from None
-        if found is None:
-            return
-        (field, key), said = found
-        if field == "up":
-            self._missing(f"agent {key.agent}")
-        elif field == "down":
-            self._missing(f"the master of reign {msg.get('epoch')}")
-            self._unheard.add(("up", key))
-        else:
-            line = self.s.scheduler[node.who].line
-            self._missing(f"the master that answered on stream {name}")
-            self._unheard.add(("calls", line))
-        for message in said if isinstance(said, tuple) else (said,):
-            self.s._put(field, key, self.s.look((field, key)) + message)
-
-    def _open_answer(self, node: Node, stream: str, msg: dict[str, Any]) -> None:
-        """A master that left no trace has answered a SUBSCRIBE."""
-        line = self.s.scheduler[node.who].line
-        if line is not None and self.s.answer[line] is None:
-            told = msg.get("subscribed") or {}
-            name = wire.maybe(told.get("framework_id"))
-            self.s._put("answer", line, self.post.open_stream(line, stream, name))
-
-    def _missing(self, whose: str) -> None:
-        doubt = f"there is no trace of {whose}: what it said was taken as it was heard"
-        self._lives.doubts[doubt] = None
 
     # ---- what was done -----------------------------------------------------------------------
     def _environment(self, name: str, **bound: Any) -> Effects:
@@ -251,7 +205,7 @@ class Judge:
             raise Wrong(f"it claims {name!r}, which is no action of a {node.role}")
         try:
             bound = bind(action, scene)
-        except (Unbound, wire.Unreadable, *MALFORMED) as error:
+        except (Unbound, wire.Unreadable, *wire.MALFORMED) as error:
             raise Wrong(f"it claims {name}, but cannot mean a step: {error}") from None
         if name == "ask_to_subscribe":
             self.post.lines[bound["line"].id] = bound["line"]
@@ -284,7 +238,7 @@ class Judge:
             raise Wrong(too_soon, action=name, names=bound)
         try:
             node.clock.took(name, bound, record.now, record)
-        except MALFORMED as error:
+        except wire.MALFORMED as error:
             raise Wrong(f"its record of {name} cannot be read: {error!r}") from None
 
     def _may_offer(self, bound: dict[str, Any]) -> None:
@@ -325,7 +279,7 @@ class Judge:
     def _read(self, node: Node, sent: Sent) -> tuple[Cell, tuple[Any, ...]] | None:
         try:
             return self.post.sent(node.role, node.who, sent)
-        except (wire.Unreadable, *MALFORMED) as error:
+        except (wire.Unreadable, *wire.MALFORMED) as error:
             raise Wrong(f"what it sent cannot be read: {error}") from None
 
     # ---- what it shows -----------------------------------------------------------------------
@@ -378,7 +332,7 @@ class Judge:
         if name == "events":
             line = self.s.scheduler[key.scheduler].line
             return line is None or self.s.answer[line] != key
-        return (name, key) in self._unheard
+        return self._absent.is_to_hear(name, key)
 
     def finish(self) -> Verdict:
         """The verdict on everything taken so far."""
@@ -440,12 +394,25 @@ def judge(
     progress: Callable[[int], None] | None = None,
 ) -> Verdict:
     """The verdict on merged `traces`.  `progress(n)` is called every 1,000 records."""
-    one = Judge(spec, bounds)
+    return follow(Judge(spec, bounds), traces, progress)
+
+
+def follow(
+    one: Judge, traces: list[Trace], progress: Callable[[int], None] | None = None
+) -> Verdict:
+    """The verdict of a judge that has seen nothing yet, on merged `traces`."""
+    taken: list[Placed] = []
     with without_collection():
-        for n, placed in enumerate(Merger(traces)):
+        for placed in Merger(traces):
             one.take(placed)
+            taken.append(placed)
             if one.over:
                 break
-            if progress is not None and n % 1000 == 0:
-                progress(n)
-    return one.finish()
+            if progress is not None and len(taken) % 1000 == 0:
+                progress(len(taken))
+    verdict = one.finish()
+    verdict.of = sum(len(t.records) for t in traces if t.header.role != "harness")
+    if verdict.violations:
+        told = replace(verdict.violations[0], story=evidence.story(taken))
+        verdict.violations[0] = told
+    return verdict

@@ -21,19 +21,22 @@ from mesos_spec.tools.trace import Heard, Record, Trace
 Token = tuple[str | int, ...]  #: a message: direction, connection, ordinal; or ("epoch", n)
 Way = tuple[str, str]  #: one direction of one connection
 
+#: Why what was heard is not to be found in any trace.
+UNTRACED, TORN = "there is no trace of", "the end is torn off the trace of"
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A record in the merged order, and what is odd about it.
 
-    `orphan` names what it waited for in vain; `untold` that what it heard was sent by a process
-    that left no trace.
+    `orphan` names what it waited for in vain; `untold` says, of what it heard, how it comes that no
+    trace shows it sent, where that proves nothing.
     """
 
     trace: Trace
     record: Record
     orphan: Token | None = None
-    untold: bool = False
+    untold: str = ""
 
 
 def heard_way(role: str, connection: str) -> Way:
@@ -138,15 +141,21 @@ class Merger:
             return leads if leads not in self._had else None
         return None
 
-    def _untold(self, trace: Trace, heard: Heard | None) -> bool:
-        """Whether a message, or a leader, is of a process that left no trace."""
+    def _untold(self, trace: Trace, heard: Heard | None) -> str:
+        """Why nobody shows to have sent a message, or to lead: its process left no trace."""
         if heard is None:
-            return False
+            return ""
         if heard.local == "leader":
-            return bool(heard.epoch) and heard.epoch not in self._epochs
+            return UNTRACED if heard.epoch and heard.epoch not in self._epochs else ""
         if heard.id is None or heard.sender not in ("agent", "master"):
-            return False
-        return heard_way(trace.header.role, heard.id[0]) not in self.speakers
+            return ""
+        known = heard_way(trace.header.role, heard.id[0]) in self.speakers
+        return "" if known else UNTRACED
+
+    def _is_torn(self, orphan: Token) -> bool:
+        """Whether a message may have been on the line that is torn off its sender's trace."""
+        sender = self.speakers.get((str(orphan[0]), str(orphan[1]))) if len(orphan) == 3 else None
+        return sender is not None and sender.torn
 
     # ---- going on ------------------------------------------------------------------------------
     def _run(self, index: int) -> Iterator[Placed]:
@@ -165,6 +174,8 @@ class Merger:
         self._at[index] += 1
         for token in provides(record):
             self._have(token)
+        if orphan is not None and self._is_torn(orphan):
+            return Placed(trace, record, untold=TORN)
         return Placed(trace, record, orphan, self._untold(trace, record.heard))
 
     def _have(self, token: Token) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from textwrap import wrap
 from typing import Any
 
 PARTY = {"master": "master", "agent": "agent", "scheduler": "library", "executor": "executor"}
@@ -87,6 +88,11 @@ class Violation:
         return "\n".join(lines)
 
 
+def _wrapped(text: str) -> list[str]:
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return wrap(text, width=100, subsequent_indent=indent, break_long_words=False)
+
+
 def _headed(title: str, lines: tuple[str, ...]) -> list[str]:
     return [f"  {title}", *(f"    {line}" for line in lines)] if lines else []
 
@@ -135,10 +141,10 @@ class Verdict:
         if most:
             lines.append(f"    most often: {most}")
         if self.never:
-            lines.append(f"    never: {', '.join(self.never)}")
+            lines += _wrapped(f"    never: {', '.join(self.never)}")
         if self.ignored:
             out = ", ".join(f"{name} {n}" for name, n in sorted(self.ignored.items()))
-            lines.append(f"  not looked at (outside of the specification): {out}")
+            lines += _wrapped(f"  not looked at (outside of the specification): {out}")
         return "\n".join(lines)
 
     def json(self) -> dict[str, Any]:

@@ -20,6 +20,10 @@ from mesos_spec.values import Table
 Json = Mapping[str, Any]
 
 
+#: What reading JSON raises that has not the shape one thought it has.
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
 class Unreadable(Exception):
     """A message in a trace that no reading of the protocol allows."""
 
