@@ -31,10 +31,13 @@ from mesos_ref.wire.v1 import (
 
 VERSION: Final = 1
 
-#: Longest frame from master to agent, and any frame but `Register` from agent to master.
+#: Longest frame of any kind but these two.
 MAX_FRAME_BYTES: Final = 1 << 20
-#: Longest `Register`: it lists all tasks of an agent.
+#: Longest `Register` and `Registered`: they may list all tasks of an agent.
 MAX_REGISTER_BYTES: Final = 16 << 20
+_LONG_KINDS: Final = frozenset({"Register", "Registered"})
+#: Longest an agent may go on about itself; it is told to all frameworks in each offer.
+MAX_AGENT_INFO_BYTES: Final = 64 * 1024
 PREFIX_BYTES: Final = 4
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -64,7 +67,8 @@ class TaskReport(WireMessage, frozen=True, kw_only=True):
     """A task as its agent knows it. A terminal one is here until its last update is acknowledged.
 
     `state` is the latest; `status_state` and `status_uuid` describe the oldest update that is not
-    acknowledged, if there is one.
+    acknowledged, if there is one. `info` is what a master shows of a task: it lacks `command`,
+    `executor` and `data`, which may be long, as in Mesos' own `Task`.
     """
 
     framework_id: str
@@ -250,7 +254,7 @@ def encode(frame: Frame, n: int) -> bytes:
     kind = type(frame).__name__
     head = b'{"kind":"%s","n":%d,' % (kind.encode(), n)
     body = head + json.encode(frame)[1:]
-    limit = MAX_REGISTER_BYTES if kind == "Register" else MAX_FRAME_BYTES
+    limit = longest(kind)
     if len(body) > limit:
         raise LinkError(f"a {kind} of {len(body)} bytes is too long: at most {limit} are sent")
     return struct.pack(">I", len(body)) + body
@@ -270,7 +274,12 @@ def plain(frame: Frame) -> dict[str, Any]:
 # Reading ------------------------------------------------------------------------------------------
 
 
-def body_length(prefix: bytes, limit: int = MAX_FRAME_BYTES) -> int:
+def longest(kind: str) -> int:
+    """How many bytes a frame of this kind may have."""
+    return MAX_REGISTER_BYTES if kind in _LONG_KINDS else MAX_FRAME_BYTES
+
+
+def body_length(prefix: bytes, limit: int = MAX_REGISTER_BYTES) -> int:
     """How many bytes follow a frame's 4-byte prefix. Raises `LinkError` beyond `limit`."""
     if len(prefix) != PREFIX_BYTES:
         raise LinkError(f"a frame starts with {PREFIX_BYTES} bytes of length, not {len(prefix)}")
@@ -286,9 +295,11 @@ def decode_from_agent(body: bytes) -> tuple[int, FromAgent]:
     known = _FROM_AGENT.get(kind)
     if known is None:
         raise LinkError(f"an agent sends no {kind!r}; it sends {', '.join(_FROM_AGENT)}")
-    if known is not Register and len(body) > MAX_FRAME_BYTES:
-        raise LinkError(f"a {kind} of {len(body)} bytes: expected at most {MAX_FRAME_BYTES}")
-    return n, _read(body, known)
+    _refuse_long(kind, body)
+    frame = _read(body, known)
+    if isinstance(frame, Register):
+        _refuse_garbage(frame.info)
+    return n, frame
 
 
 def decode_from_master(body: bytes) -> tuple[int, FromMaster]:
@@ -297,7 +308,21 @@ def decode_from_master(body: bytes) -> tuple[int, FromMaster]:
     known = _FROM_MASTER.get(kind)
     if known is None:
         raise LinkError(f"a master sends no {kind!r}; it sends {', '.join(_FROM_MASTER)}")
+    _refuse_long(kind, body)
     return n, _read(body, known)
+
+
+def _refuse_long(kind: str, body: bytes) -> None:
+    if len(body) > longest(kind):
+        raise LinkError(f"a {kind} of {len(body)} bytes: expected at most {longest(kind)}")
+
+
+def _refuse_garbage(info: AgentInfo) -> None:
+    if not 0 <= info.port <= 65535:
+        raise LinkError(f"an agent's port is 0 to 65535, not {info.port}")
+    size = json.size(info)
+    if size > MAX_AGENT_INFO_BYTES:
+        raise LinkError(f"an AgentInfo of {size} bytes: expected at most {MAX_AGENT_INFO_BYTES}")
 
 
 def decode_hello(body: bytes) -> Hello:

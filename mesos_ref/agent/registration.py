@@ -7,6 +7,8 @@ once Registered has come. A link on which nothing is heard for `ping_timeout` is
 
 from __future__ import annotations
 
+import msgspec
+
 from mesos_ref import link
 from mesos_ref.agent import checkpoint, executors, tasks, updates
 from mesos_ref.agent.effects import Connect, DestroyExecutor, Exit
@@ -169,7 +171,7 @@ def _report(framework: Framework, task: Task) -> link.TaskReport:
         status_state=None if head is None else head.state,
         status_uuid=None if head is None else head.uuid,
         killed=task.killed,
-        info=task.info,
+        info=msgspec.structs.replace(task.info, command=None, executor=None, data=None),
     )
 
 

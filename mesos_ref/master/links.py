@@ -36,6 +36,8 @@ class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
     early_s: float = 0.25
     #: From connecting to a whole hello.
     hello_timeout_s: float = 5.0
+    #: From there to a whole Register: whoever says no more than hello does not stay.
+    register_timeout_s: float = 30.0
     #: After the core has closed a link: for the agent to read the rest and hang up.
     farewell_s: float = 5.0
     #: At once; one more is hung up on.
@@ -243,7 +245,7 @@ class Links:
             if not link.name:
                 return
             reader.limit = protocol.MAX_REGISTER_BYTES
-            await self._hear(link, reader)
+            await self._hear_register(link, reader)
             while await _receive(link, reader):
                 await self._hear(link, reader)
         except protocol.LinkError as error:
@@ -257,12 +259,25 @@ class Links:
         link.name = hello.connection
         self._links[link.name] = link
 
+    async def _hear_register(self, link: Link, reader: FrameReader) -> None:
+        """Post the first frame, and what comes with it."""
+        limit_s = self._limits.register_timeout_s
+        with trio.move_on_after(limit_s) as waiting:
+            await self._hear(link, reader)
+            while not link.heard and await _receive(link, reader):
+                await self._hear(link, reader)
+        if waiting.cancelled_caught:
+            raise protocol.LinkError(f"no Register came within {limit_s:g} seconds")
+
     async def _hear(self, link: Link, reader: FrameReader) -> None:
         """Post the frames that are whole."""
         for body in reader.bodies():
             n, frame = protocol.decode_from_agent(body)
             if n != link.heard:
                 raise protocol.LinkError(f"frame {n} came where {link.heard} was due")
+            if n == 0 and not isinstance(frame, protocol.Register):
+                kind = type(frame).__name__
+                raise protocol.LinkError(f"a link begins with a Register, not with {kind}")
             link.heard += 1
             await self._post(Frame(link.name, n, frame))
             if link.is_over:

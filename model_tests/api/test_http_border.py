@@ -57,10 +57,24 @@ json_values = st.recursive(
     max_leaves=20,
 )
 
-A_TASK = {**task("t1"), "executor": {"executor_id": {"value": "e"}, "command": {"value": "x"}}}
+LABELS = {"labels": [{"key": "k", "value": "v"}]}
+A_RANGE = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 1, "end": 2}]}}
+A_COMMAND = {"value": "x", "environment": {"variables": [{"name": "A", "value": "b"}]}}
+A_TASK = {
+    **task("t1"),
+    "command": None,
+    "resources": [A_RANGE],
+    "executor": {"executor_id": {"value": "e"}, "command": A_COMMAND, "labels": LABELS},
+    "labels": LABELS,
+    "container": {"type": "MESOS"},
+    "kill_policy": {"grace_period": {"nanoseconds": 1}},
+    "max_completion_time": {"nanoseconds": 1},
+    "limits": {"cpus": {"value": 1.0}},
+    "data": "AA==",
+}
 
 VALID_CALLS: list[dict[str, Any]] = [
-    subscribe_call("fw"),
+    subscribe_call("fw", labels=LABELS),
     subscribe_call(),
     {
         "type": "ACCEPT",
@@ -242,7 +256,7 @@ A_REPORT = {
     "role": "r",
     "resources": task("x")["resources"],
     "state": "TASK_RUNNING",
-    "info": task("t9", "a2"),
+    "info": task("t9", "a2") | {"labels": LABELS},
 }
 A_REGISTER = {
     "kind": "Register",

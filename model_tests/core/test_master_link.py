@@ -119,7 +119,7 @@ def test_a_frame_that_is_none(body: bytes, why: str) -> None:
         link.decode_from_agent(body)
 
 
-@pytest.mark.parametrize("length", [0, 1, link.MAX_FRAME_BYTES + 1, 2**32 - 1])
+@pytest.mark.parametrize("length", [0, 1, link.MAX_REGISTER_BYTES + 1, 2**32 - 1])
 def test_an_absurd_length(length: int) -> None:
     """Nothing is read that would not be taken."""
     with pytest.raises(LinkError, match="expected 2 to"):
