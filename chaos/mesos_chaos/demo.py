@@ -7,6 +7,7 @@ work is; the last screen says what it came to.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from pathlib import Path
@@ -45,49 +46,42 @@ def demo_plan() -> Plan:
     )
 
 
-class Failover:
-    """Notes when the leader died, and when its successor had everybody back."""
+def failover_s(traces: Path) -> float | None:
+    """Seconds from the SIGKILL of a leader until every agent and framework was registered again.
 
-    def __init__(self) -> None:
-        self.died_s: float | None = None
-        self.back_s: float | None = None
+    Read off the traces afterwards: the harness notes the wall time just before it kills, and each
+    other process' clock is set by the wall time in its header, to within some milliseconds.  Only
+    processes that lived through the kill count.  None if no leader was killed.
+    """
+    kills = [
+        (record["wall"], record["fault"]["node"])
+        for path in traces.glob("harness-*.ndjson")
+        for record in _lines(path)[1:]
+        if record["fault"]["kind"] == "kill" and record["fault"]["node"].startswith("master-")
+    ]
+    if not kills:
+        return None
+    died_s = kills[-1][0]
+    backs = [_back_s(path, died_s) for path in sorted(traces.glob("[as]*.ndjson"))]
+    return max((back - died_s for back in backs if back is not None), default=None)
 
-    async def watch(self, world: World) -> None:
-        """Measure from the kill of the leader until every agent and framework is registered."""
-        first = world.cluster.epoch
-        while world.cluster.epoch == first or not self._has_died(world):
-            await trio.sleep(0.002)
-        want = len(world.cluster.agents) - sum(not a.is_running for a in world.cluster.agents)
-        before = (
-            world.sites.seen["agent.be_registered"],
-            world.sites.seen["scheduler.be_subscribed"],
-        )
-        base = self._base or before
-        while True:
-            world.sites.look()
-            agents = world.sites.seen["agent.be_registered"] - base[0]
-            schedulers = world.sites.seen["scheduler.be_subscribed"] - base[1]
-            if agents >= want and schedulers >= len(world.frameworks):
-                break
-            await trio.sleep(0.005)
-        self.back_s = time.monotonic()
 
-    _base: tuple[int, int] | None = None
+def _back_s(path: Path, died_s: float) -> float | None:
+    """The wall time at which one agent or scheduler was registered again, if it lived then."""
+    header, *records = _lines(path)
+    if header["wall"] > died_s or not records:
+        return None
+    for record in records:
+        at_s: float = header["wall"] + (record["now"] - records[0]["now"]) / 1e6
+        did = {name for name, _ in record["did"]}
+        if at_s > died_s and did & {"be_registered", "be_subscribed"}:
+            return at_s
+    return None
 
-    def _has_died(self, world: World) -> bool:
-        if self.died_s is None and any(not m.is_running for m in world.cluster.masters):
-            self.died_s = time.monotonic()
-            world.sites.look()
-            seen = world.sites.seen
-            self._base = seen["agent.be_registered"], seen["scheduler.be_subscribed"]
-        return self.died_s is not None
 
-    @property
-    def took_s(self) -> float | None:
-        """Seconds from the leader's death until all were back; None if it was not seen."""
-        if self.died_s is None or self.back_s is None:
-            return None
-        return self.back_s - self.died_s
+def _lines(path: Path) -> list[dict[str, Any]]:
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 class Show:
@@ -96,7 +90,6 @@ class Show:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.news: deque[str] = deque(maxlen=8)
-        self.failover = Failover()
         self._began_s = time.monotonic()
 
     def tell(self, sentence: str) -> None:
@@ -107,15 +100,13 @@ class Show:
             self.console.print(line, highlight=False)
 
     async def watch(self, world: World) -> None:
-        """Beside the run: the view, and the stopwatch of the fail-over."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.failover.watch, world)
-            if not self.console.is_terminal:
-                return
-            with Live(console=self.console, transient=True, auto_refresh=False) as live:
-                while True:
-                    live.update(self._screen(world), refresh=True)
-                    await trio.sleep(LOOK_S)
+        """Beside the run: the view, refreshed until it is cancelled."""
+        if not self.console.is_terminal:
+            return
+        with Live(console=self.console, transient=True, auto_refresh=False) as live:
+            while True:
+                live.update(self._screen(world), refresh=True)
+                await trio.sleep(LOOK_S)
 
     def _screen(self, world: World) -> Panel:
         members = Table.grid(padding=(0, 2))
@@ -172,4 +163,4 @@ def run_demo(folder: Path, console: Console) -> tuple[LiveResult, float | None]:
         return await run_live("demo", plan, folder, tell=show.tell, watch=show.watch)
 
     result = trio.run(main)
-    return result, show.failover.took_s
+    return result, failover_s(folder / "trace")
