@@ -242,14 +242,17 @@ _SPECIAL: dict[tuple[str, str], Callable[[Scene], Any]] = {
 }
 
 
+def giver(action: Action[Any, ...], name: str) -> Callable[[Scene], Any]:
+    """Who gives a name of an action, from a scene.  Raises KeyError if nobody does."""
+    return _SPECIAL.get((action.name, name)) or _BY_NAME[name]
+
+
 def bind(action: Action[Any, ...], scene: Scene) -> dict[str, Any]:
     """All names of `action`.  Raises `Unbound` for one that nothing gives."""
     givers = _GIVERS.get(action.name)
     if givers is None:
-        givers = _GIVERS[action.name] = [
-            (name, _SPECIAL.get((action.name, name)) or _BY_NAME[name])
-            for name in (*action.over, *action.given)
-        ]
+        names = (*action.over, *action.given)
+        givers = _GIVERS[action.name] = [(name, giver(action, name)) for name in names]
     return {name: give(scene) for name, give in givers}
 
 
