@@ -16,6 +16,7 @@ import trio
 
 from mesos_ref.agent.effects import StartExecutor
 from mesos_ref.agent.events import ExecutorExited
+from mesos_ref.executor.demands import unsupported
 from mesos_ref.executor.spawn import SpawnError, argv_of
 from mesos_ref.isolation.environment import AgentFacts, executor_environment
 from mesos_ref.isolation.interface import Exit, Isolator, LaunchError
@@ -107,6 +108,10 @@ class IsolatedContainers:
 
     def _run_of(self, effect: StartExecutor) -> RunSpec:
         """Everything about one run. Raises `SpawnError`, or `ValueError` for an unusable id."""
+        asked = effect.executor_info or effect.task
+        fault = None if asked is None else unsupported(asked.command, asked.container)
+        if fault is not None:
+            raise SpawnError(fault)
         argv: tuple[str, ...] = ()
         executable = None
         if effect.executor_info is not None:

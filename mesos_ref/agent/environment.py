@@ -7,6 +7,7 @@ adds what it alone knows: endpoint and directories.
 from __future__ import annotations
 
 from mesos_ref.agent.state import Agent, Executor, Framework
+from mesos_ref.executor.demands import environment_of
 from mesos_ref.executor.settings import format_duration
 from mesos_ref.wire.v1 import ExecutorInfo
 
@@ -22,7 +23,7 @@ def grace_us(agent: Agent, info: ExecutorInfo) -> int:
 def environment(agent: Agent, framework: Framework, executor: Executor) -> dict[str, str]:
     """The user's variables first: ours can't be overwritten."""
     return {
-        **_users_own(executor.info),
+        **environment_of(executor.info.command),
         "MESOS_FRAMEWORK_ID": framework.framework_id,
         "MESOS_EXECUTOR_ID": executor.executor_id,
         "MESOS_SLAVE_ID": agent.agent_id,
@@ -33,13 +34,6 @@ def environment(agent: Agent, framework: Framework, executor: Executor) -> dict[
         **({"MESOS_ALLOCATION_ROLE": executor.role} if executor.command else {}),
         **(_patience(agent) if framework.checkpoint else {}),
     }
-
-
-def _users_own(info: ExecutorInfo) -> dict[str, str]:
-    command = info.command
-    if command is None or command.environment is None:
-        return {}
-    return {v.name: v.value for v in command.environment.variables if v.value is not None}
 
 
 def _patience(agent: Agent) -> dict[str, str]:

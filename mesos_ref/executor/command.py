@@ -94,7 +94,7 @@ class CommandExecutor:
 
     def _patience_s(self) -> float | None:
         deadline = self.core.next_deadline
-        return None if deadline is None else max(0, deadline - now_us()) / 1e6
+        return processes.patience_s(None if deadline is None else deadline / 1e6, now_us() / 1e6)
 
     def _feed(self, event: hear.Event) -> None:
         self.events.append(event)

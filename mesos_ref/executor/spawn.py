@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mesos_ref.executor import demands
 from mesos_ref.wire.v1 import CommandInfo, TaskInfo
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,11 +44,7 @@ def environment_of(task: TaskInfo, inherited: Mapping[str, str]) -> dict[str, st
         if resource.allocation_info is not None and resource.allocation_info.role is not None:
             environment["MESOS_ALLOCATION_ROLE"] = resource.allocation_info.role
             break
-    if task.command is not None and task.command.environment is not None:
-        for variable in task.command.environment.variables:
-            if variable.value is not None:
-                environment[variable.name] = variable.value
-    return environment
+    return environment | demands.environment_of(task.command)
 
 
 def start(task: TaskInfo, inherited: Mapping[str, str]) -> int:

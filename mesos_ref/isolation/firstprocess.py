@@ -105,7 +105,7 @@ def _wait_for(program: int, run: RunSpec, lifeline: int, deaths: int) -> int:
         if not run.checkpoint:
             selector.register(lifeline, selectors.EVENT_READ)
         while True:
-            patience_s = None if kill_at_s is None else max(0.0, kill_at_s - time.monotonic())
+            patience_s = processes.patience_s(kill_at_s, time.monotonic())
             ready = {key.fd for key, _ in selector.select(patience_s)}
             if lifeline in ready:  # the agent is gone: the executor may end by itself first
                 selector.unregister(lifeline)

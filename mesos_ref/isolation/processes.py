@@ -21,6 +21,8 @@ import msgspec
 PR_SET_CHILD_SUBREAPER = 36
 CONTAINER_VARIABLE = "MESOS_CONTAINER_ID"
 SWEEP_TIMEOUT_S = 5.0
+#: Longest wait asked of a selector: epoll counts milliseconds in 31 bits.
+LONGEST_WAIT_S = 86_400.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -184,6 +186,11 @@ def send_signal(pids: Iterable[int], number: int) -> int:
         except ProcessLookupError:
             continue
     return sent
+
+
+def patience_s(until_s: float | None, now_s: float) -> float | None:
+    """How long a selector may wait; never longer than the kernel can be asked to."""
+    return None if until_s is None else min(max(0.0, until_s - now_s), LONGEST_WAIT_S)
 
 
 def sweep_descendants(timeout_s: float = SWEEP_TIMEOUT_S) -> bool:
