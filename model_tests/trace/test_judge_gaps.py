@@ -135,3 +135,11 @@ def test_check_knows_its_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 of 1 models are checked" in capsys.readouterr().out
     assert main(["check", "acepts"]) == 5
     assert "did you mean accepts?" in capsys.readouterr().err
+
+
+def test_an_offer_id_never_comes_back(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S5: in all traces at once, a later offer is given the name of the first."""
+    for path in run.glob("*.ndjson"):
+        path.write_bytes(path.read_bytes().replace(b'-O1"', b'-O0"'))
+    assert main(["trace", str(run)]) == 1
+    assert "the property S5 is broken" in capsys.readouterr().out
