@@ -287,7 +287,8 @@ class FakeMaster:
                 self._links.send_nowait(taken[-1])
         finally:
             with trio.CancelScope(shield=True):
-                for each in (listener, *taken):
+                await listener.aclose()
+                for each in taken:
                     await each.aclose()
 
     async def linked(self, epoch: int = 1) -> MasterLink:
