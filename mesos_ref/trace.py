@@ -206,12 +206,17 @@ class TraceFile:
         """Raises `OSError`, also if the file is there already."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
+        self._path = path
 
     def __call__(self, data: bytes) -> None:
-        """Hand `data` to the system: it outlives this process, killed or not."""
+        """Hand `data` to the system: it outlives this process, killed or not. Raises `OSError`."""
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            error.filename = str(self._path)  # a descriptor has no name to tell
+            raise
 
     def close(self) -> None:
         """Close the file."""

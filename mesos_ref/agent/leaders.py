@@ -61,6 +61,8 @@ class AskedLeaders:
         self._client = client
         self._masters = masters
         self._newest: Leader | None = None
+        #: Why a master last named no leader.
+        self._troubles: dict[str, str] = {}
 
     async def watch(self, post: Callable[[LeaderSeen], Awaitable[None]]) -> None:
         async with trio.open_nursery() as nursery:
@@ -82,8 +84,11 @@ class AskedLeaders:
             answer = await self._client.request("GET", f"{url}/redirect", timeout_s=ASK_TIMEOUT_S)
             leader = read_redirect(answer)
         except (HttpError, ValueError) as error:
-            _log.debug("no leader known from %s: %s", url, error)
+            if self._troubles.get(url) != str(error):  # it is asked each second, and told once
+                self._troubles[url] = str(error)
+                _log.warning("%s names no leader: %s", url, error)
             return
+        self._troubles.pop(url, None)
         newest = self._newest
         if newest is None or leader.epoch > newest.epoch:
             self._newest = leader

@@ -27,7 +27,7 @@ from mesos_ref.agent.containers import Containers, IsolatedContainers, exit_of, 
 from mesos_ref.agent.core import AgentCore
 from mesos_ref.agent.dialer import Dialer
 from mesos_ref.agent.effects import Connect, DestroyExecutor, Exit, StartExecutor
-from mesos_ref.agent.events import Event, Started, Tick
+from mesos_ref.agent.events import Event, LeaderSeen, Started, Tick
 from mesos_ref.agent.executor_api import ExecutorApi
 from mesos_ref.agent.http_api import HttpApi
 from mesos_ref.agent.journal import Journal, JournalError, lock_work_dir, open_journal
@@ -235,7 +235,7 @@ class _Life:
             await self.owner.post(Started(alive, self.ports.clock.wall_us()))
             self.executors.is_open = True
             nursery.start_soon(self._serve_http, listener)
-            nursery.start_soon(self.ports.leaders.watch, self.owner.post)
+            nursery.start_soon(self.ports.leaders.watch, self._see)
             serving()
             try:
                 await self.owner.run()
@@ -246,6 +246,20 @@ class _Life:
         if failure is not None:
             raise failure
         return self.exit_code
+
+    async def _see(self, seen: LeaderSeen) -> None:
+        """Post who leads; the core ignores older leaders than it knows (S19), which people notice
+        only by what does not happen."""
+        obeyed = self.core.state.epoch
+        if obeyed is not None and seen.epoch < obeyed:
+            _log.warning(
+                "%s leads as epoch %d, which is ignored: this agent has obeyed epoch %d. If the "
+                "election was begun anew, begin with a new work directory, too",
+                seen.url,
+                seen.epoch,
+                obeyed,
+            )
+        await self.owner.post(seen)
 
     async def _serve_http(self, listener: Listener) -> None:
         await serve(listener, self._api().handle, limits=self.http_limits)

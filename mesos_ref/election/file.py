@@ -6,6 +6,7 @@ death and of a new leader from the kernel, and looks at the files now and then b
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections import deque
@@ -28,6 +29,9 @@ from mesos_ref.wire.v1 import MasterInfo
 DEFAULT_LEASE_S = 1.0
 LOOK_EVERY_S = 0.1  # at a holder that lives; its death is heard at once
 WATCH_EVERY_S = 0.25  # at a leader that lives; a new one is heard of at once
+
+#: What waiting does not mend: an election can't be held here.
+_LASTING_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EOPNOTSUPP})
 
 _log = logging.getLogger("mesos_ref.election")
 
@@ -75,6 +79,8 @@ class Contender:
         self.core = election.ElectionCore(lease_us, int(look_every_s * 1e6))
         self.news = news
         self.lock: int | None = None
+        #: Why the last claim failed.
+        self.trouble: str | None = None
         self._events: deque[election.Event] = deque()
         self._holder = HolderWatch()
         self._renewed = trio.Event()
@@ -130,11 +136,19 @@ class Contender:
                 raise AssertionError(f"an election has no effect like {effect}")
 
     def _claim(self, epoch: int) -> int | None:
+        """The lock; None if another was faster, or the disk is full. Raises `OSError`."""
+        trouble = None
         try:
             return self.files.claim(epoch)
-        except OSError as error:  # no room, say: as if another had been faster
-            _log.warning("cannot claim epoch %d: %s", epoch, error)
+        except OSError as error:
+            if error.errno in _LASTING_ERRORS:
+                raise
+            trouble = error.strerror
+            if trouble != self.trouble:  # it is tried again and again, and told once
+                _log.warning("cannot claim epoch %d: %s", epoch, error)
             return None
+        finally:
+            self.trouble = trouble
 
     def _look(self) -> election.Looked:
         began_us = now_us()

@@ -84,6 +84,9 @@ class Files:
         except FileExistsError:
             os.close(descriptor)
             return None
+        except OSError:
+            os.close(descriptor)
+            raise
         finally:
             aside.unlink()
         return descriptor

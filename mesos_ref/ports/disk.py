@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class RealDisk:
         await trio.to_thread.run_sync(_write_durable, path, data, mode)
 
     async def open_append(self, path: Path, mode: int = 0o600) -> AppendFile:
-        return _RealAppendFile(await trio.to_thread.run_sync(_open_append, path, mode))
+        return _RealAppendFile(path, await trio.to_thread.run_sync(_open_append, path, mode))
 
     async def listdir(self, path: Path) -> list[str]:
         return await trio.to_thread.run_sync(_listdir, path)
@@ -71,13 +72,14 @@ class RealDisk:
 
 
 class _RealAppendFile:
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
         self._descriptor: int | None = descriptor
 
     async def append(self, data: bytes) -> None:
         if self._descriptor is None:
             raise ValueError("append to a closed file")
-        await trio.to_thread.run_sync(_append, self._descriptor, data)
+        await trio.to_thread.run_sync(_append, self._path, self._descriptor, data)
 
     async def aclose(self) -> None:
         if self._descriptor is not None:
@@ -86,6 +88,17 @@ class _RealAppendFile:
 
 
 # What the threads do --------------------------------------------------------------------------
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an `OSError` say which file it is about; a write by descriptor does not know."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _read(path: Path) -> bytes | None:
@@ -99,7 +112,7 @@ def _write_durable(path: Path, data: bytes, mode: int) -> None:
     _make_folder(path.parent)
     descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with open(descriptor, "wb") as file:
+        with naming(path), open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -121,11 +134,12 @@ def _open_append(path: Path, mode: int) -> int:
     return descriptor
 
 
-def _append(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
+def _append(path: Path, descriptor: int, data: bytes) -> None:
+    with naming(path):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
 
 
 def _listdir(path: Path) -> list[str]:

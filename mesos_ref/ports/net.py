@@ -125,7 +125,11 @@ class TrioNet:
     """The real network."""
 
     async def listen(self, host: str, port: int) -> Listener:
-        first, *rest = await trio.open_tcp_listeners(port, host=host)
+        try:
+            first, *rest = await trio.open_tcp_listeners(port, host=host)
+        except OSError as error:
+            why = f"can't listen on {host}:{port}: {error.strerror or error}"
+            raise OSError(error.errno, why) from error
         for other in rest:  # a name may stand for an IPv6 address too
             await other.aclose()
         return TrioListener(first)

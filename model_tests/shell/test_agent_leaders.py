@@ -190,3 +190,31 @@ def test_only_what_is_meant_takes_a_detour() -> None:
         assert (await detours.listen("m", 7000)).port == 7000
 
     run_virtually(main)
+
+
+def test_who_names_no_leader_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong address would otherwise look like an agent that does nothing."""
+    says = [Response.text(503, "No leader elected")]
+
+    async def answer(request: Request) -> Response:
+        return says[0]
+
+    async def post(event: LeaderSeen) -> None:
+        says[0] = Response.text(404, "Nothing is found")
+
+    async def main() -> None:
+        net = MemoryNet()
+        async with serving(answer, net=net) as a:
+            leaders = AskedLeaders(HttpClient(net), [f"http://m:{a.port}", "http://m:1"])
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(leaders.watch, post)
+                await trio.sleep(10)
+                says[0] = redirect(3)
+                await trio.sleep(10)
+                nursery.cancel_scope.cancel()
+
+    run_virtually(main)
+    told = [record.getMessage() for record in caplog.records if "names no leader" in record.msg]
+    assert len(told) == 3, told
+    assert [each for each in told if "http://m:1 " in each]
+    assert "404 b'Nothing is found'" in told[-1]

@@ -195,3 +195,19 @@ def test_an_agent_full_of_long_tasks_can_still_register() -> None:
     assert {(one.info.data, one.info.command, one.info.executor) for one in again.tasks} == {
         (None, None, None)
     }
+
+
+def test_a_leader_older_than_the_one_obeyed_is_ignored_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S19; an election that was begun anew beside an old work directory looks like this."""
+
+    async def main() -> None:
+        async with staged(tmp_path) as (stage, _):
+            link = await stage.master.linked()
+            await link.registered()
+            stage.leaders.show(0, stage.master.host, stage.master.port)
+            await wait_all_tasks_blocked()
+
+    run_virtually(main)
+    assert "leads as epoch 0, which is ignored: this agent has obeyed epoch 1" in caplog.text

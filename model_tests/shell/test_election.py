@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,6 +108,57 @@ async def test_a_holder_that_cannot_write_has_lost(tmp_path: Path) -> None:
         lost = await anext(leadership)
         assert isinstance(lost, Lost)
         assert "could not be written" in lost.why
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_claim_that_fails_keeps_nothing_open(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    files = Files(tmp_path / "x")
+    before = len(os.listdir("/dev/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuse)
+        for _ in range(5):
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+                files.claim(1)
+    assert len(os.listdir("/dev/fd")) == before
+    assert os.listdir(tmp_path) == []
+
+
+@live
+async def test_a_full_disk_is_told_of_once_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim, tries = Files.claim, []
+
+    def full(files: Files, epoch: int) -> int | None:
+        tries.append(epoch)
+        if len(tries) < 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x")
+        return claim(files, epoch)
+
+    monkeypatch.setattr(Files, "claim", full)
+    async with FileElection(tmp_path / "leader").contend(candidate(1)) as leadership:
+        assert await anext(leadership) == Elected(1)
+    assert len(tries) == 5
+    assert len([each for each in caplog.records if "cannot claim" in each.msg]) == 1
+
+
+@live
+async def test_a_folder_that_takes_no_files_holds_no_election(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(files: Files, epoch: int) -> int | None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "x")
+
+    monkeypatch.setattr(Files, "claim", refuse)
+    with pytest.raises(ExceptionGroup) as failure:
+        async with FileElection(tmp_path / "leader").contend(candidate(1)):
+            await trio.sleep_forever()
+    assert failure.group_contains(PermissionError, depth=None)
 
 
 # Files ------------------------------------------------------------------------------------------

@@ -142,3 +142,16 @@ def test_what_was_promised_is_there_after_a_kill(tmp_path: Path) -> None:
         assert int(state[0]) >= promised
         logged = (folder / "log").read_text().split("\n")[: promised + 1]
         assert logged == [str(n) for n in range(promised + 1)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_error_names_its_file() -> None:
+    """An operator who reads "No space left on device" has to know on which."""
+
+    async def main() -> None:
+        file = await RealDisk().open_append(Path("/dev/full"))
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+            await file.append(b"x")
+        await file.aclose()
+
+    trio.run(main)

@@ -171,3 +171,16 @@ def test_a_peer_has_a_name(make_net: Callable[[], Net]) -> None:
         assert near.peer != far.peer
 
     with_pair(make_net, use)
+
+
+@every_net
+def test_a_port_that_can_not_be_had_is_named(make_net: Callable[[], Net]) -> None:
+    async def main() -> None:
+        net = make_net()
+        first = await net.listen(HOST, 0)
+        where = f"can't listen on {HOST}:{first.port}: Address already in use"
+        with pytest.raises(OSError, match=where):
+            await net.listen(HOST, first.port)
+        await first.aclose()
+
+    trio.run(main)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 import typing
 from pathlib import Path
@@ -16,7 +18,7 @@ from mesos_ref.master import events as master_events
 from mesos_ref.scheduler import events as scheduler_events
 from mesos_ref.scheduler.tracing import config_of
 from mesos_ref.step import SendEvent, Step
-from mesos_ref.trace import WHOLE_EVERY, TraceWriter, file_name, header, tracing_of
+from mesos_ref.trace import WHOLE_EVERY, TraceFile, TraceWriter, file_name, header, tracing_of
 from mesos_ref.wire import json as wire_json
 from mesos_ref.wire import scheduler
 from mesos_ref.wire.executor import SHUTDOWN
@@ -249,6 +251,17 @@ def test_a_trace_is_for_its_owner_and_never_overwritten(tmp_path: Path) -> None:
     assert len(lines_of(path.read_bytes())) == 2
     with pytest.raises(FileExistsError):
         TraceWriter(path, a_header(), Scripted())
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = TraceFile(tmp_path / "t.ndjson")
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: '.*t\.ndjson'"):
+        file(b"{}\n")
+    file.close()
 
 
 def test_lines_are_ascii() -> None:
