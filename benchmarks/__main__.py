@@ -92,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = args.json or (None if args.quick else RESULTS)
     if path is not None:
         save(path, found)
+        print(f"written to {path}; `make docs` puts {RESULTS.name} into README")
     return 0
 
 
