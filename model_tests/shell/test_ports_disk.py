@@ -144,7 +144,7 @@ def test_what_was_promised_is_there_after_a_kill(tmp_path: Path) -> None:
         assert logged == [str(n) for n in range(promised + 1)]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.needs("linux")
 def test_an_error_names_its_file() -> None:
     """An operator who reads "No space left on device" has to know on which."""
 
