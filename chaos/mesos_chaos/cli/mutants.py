@@ -59,13 +59,16 @@ def run(args: argparse.Namespace) -> int:
                 "property": found.property,
                 "plans": found.plans,
                 "cpu_s": round(found.cpu_s, 2),
+                "scenario": found.scenario,
+                "seed": found.seed,
             }
         )
         if not args.json:
             word = "caught  " if found.caught else "SURVIVED"
-            print(
-                f"{word} {name:<32} {found.plans:>4} plans {found.cpu_s:6.1f} s  {found.property[:90]}"
-            )
+            effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
+            print(f"{word} {name:<31} {effort}  {found.scenario} #{found.seed}", flush=True)
+            if found.property:
+                print(f"{'':9}{found.property[:110]}", flush=True)
     caught = sum(bool(row["caught"]) for row in rows)
     if args.json:
         print(json.dumps({"mutants": rows, "caught": caught}))

@@ -146,6 +146,8 @@ def _simulated(name: str, scenario: Scenario) -> tuple[int, str, str, dict[str, 
     )
     lines = [headline, *(f"  fault {line}" for line in result.faults_done)]
     lines += [f"  pending: {why}" for why in result.pending]
+    lines += [f"  leak: {what}" for what in result.leaks]
+    lines += [f"  late: {what}" for what in result.late]
     lines.append(result.verdict.text())
     lines.append(f"again: mesos-chaos run {name} --tier 1 --seed {scenario.seed}")
     facts = {
@@ -156,6 +158,8 @@ def _simulated(name: str, scenario: Scenario) -> tuple[int, str, str, dict[str, 
         "faults": result.faults_done,
         "pending": result.pending,
         "missed": result.missed,
+        "leaks": result.leaks,
+        "late": result.late,
         "verdict": result.verdict.json(),
     }
     return result.exit_code, headline, "\n".join(lines), facts

@@ -31,6 +31,7 @@ class Mutant(BaseModel):
     story: str = Field(min_length=20)
     breaks: str = Field(min_length=2)  #: requirement or property id
     tiers: tuple[int, ...] = (1,)
+    where: tuple[str, ...] = ()  #: scenarios that should catch it; they are tried first
 
     def edited(self, source: str) -> str:
         """`source` with the bug in it.  Raises `MutantError` unless `old` occurs exactly once."""

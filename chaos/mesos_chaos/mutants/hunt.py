@@ -1,9 +1,9 @@
-"""Hunting a mutant: run simulated plans until some property notices, or the budget is spent.
+"""Hunting a mutant: run simulated plans until something notices, or the budget is spent.
 
-Each mutant is hunted in a process of its own.  The hunt tries every shipped scenario with one seed,
-then with the next.  A mutant is *caught* when the judge names a violation, when a run does
-not settle after the heal, or when a core raises on what a peer sent; a failure of the harness
-itself is no catch.
+Each mutant is hunted in a process of its own.  The hunt tries the scenarios that its file names,
+then every shipped one, seed after seed.  A mutant is *caught* when the judge names a violation,
+when a run does not settle after the heal, when a core holds what it must not or forgets a timer, or
+when it raises on what a peer sent; a failure of the harness itself is no catch.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ import json
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mesos_chaos.mutants import Mutant, parse_mutant
+from mesos_chaos.mutants import Mutant
+from mesos_chaos.plan import Plan, load_scenario, shipped
+from mesos_spec.tools.verdict import Kind
+
+SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
 
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """What came of hunting one mutant."""
+    """What came of hunting one mutant; caught by which plan, and by what."""
 
     id: str
     caught: bool
     property: str
     plans: int
     cpu_s: float
+    scenario: str = ""
+    seed: int = 0
     evidence: str = ""
 
 
@@ -43,47 +51,63 @@ def hunt(mutant: Mutant, budget_s: float, seeds: int = 20) -> Hunt:
     return Hunt(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _hunt_here(mutant: Mutant, budget_s: float, seeds: int) -> Hunt:
-    """Hunt in this process, into which the mutant has been planted."""
-    from mesos_chaos.plan import load_scenario, shipped
-    from mesos_chaos.sim.run import simulate
-
-    plans = 0
+def _plans(mutant: Mutant, seeds: int) -> Iterator[tuple[str, int]]:
+    """Scenario and seed of each plan to try, in order."""
+    for seed in range(SEEDS_WHERE):
+        for name in mutant.where:
+            yield name, seed
     for seed in range(seeds):
         for name in shipped():
-            plan = load_scenario(name)[1].model_copy(update={"seed": seed})
-            plans += 1
-            found = _try(plan, simulate)
-            if found is not None:
-                return Hunt(mutant.id, True, found[0], plans, time.process_time(), found[1])
-            if time.process_time() > budget_s:
-                return Hunt(mutant.id, False, "", plans, time.process_time())
+            if name not in mutant.where or seed >= SEEDS_WHERE:
+                yield name, seed
+
+
+def _hunt_here(mutant: Mutant, budget_s: float, seeds: int) -> Hunt:
+    """Hunt in this process, into which the mutant has been planted."""
+    plans = 0
+    for name, seed in _plans(mutant, seeds):
+        if time.process_time() > budget_s:
+            break
+        plans += 1
+        broken, evidence = what_broke(load_scenario(name)[1].model_copy(update={"seed": seed}))
+        if broken:
+            spent_s = time.process_time()
+            return Hunt(mutant.id, True, broken, plans, spent_s, name, seed, evidence)
     return Hunt(mutant.id, False, "", plans, time.process_time())
 
 
-def _try(plan: object, simulate: object) -> tuple[str, str] | None:
-    """The property that a run broke, and the evidence; None if it went well."""
+def what_broke(plan: Plan) -> tuple[str, str]:
+    """What a run of `plan` broke, and the evidence; nothing if it went well.
+
+    Raises what the harness raises.
+    """
+    from mesos_chaos.sim.run import simulate  # not before the mutant is planted
+
     try:
-        result, _ = simulate(plan)  # type: ignore[operator]
+        result, _ = simulate(plan)
     except Exception as error:
         if _raised_in_product(error):
-            return "a core raised", repr(error)
+            return f"a core raised {type(error).__name__}", repr(error)
         raise
-    if result.verdict.violations:
-        violation = result.verdict.violations[0]
-        return violation.says, violation.text()
-    if not result.settled:
-        return "does not settle after the heal", "; ".join(result.pending)
-    return None
+    for violation in result.verdict.violations:
+        if violation.kind is not Kind.HARNESS:
+            return violation.says, violation.text()
+    if result.late:
+        return f"late: {result.late[0]}", "; ".join(result.late)
+    if result.leaks:
+        return f"leak: {result.leaks[0]}", "; ".join(result.leaks)
+    if not result.settled and not result.verdict.violations:
+        return f"does not settle: {result.pending[0]}", "; ".join(result.pending)
+    return "", ""
 
 
 def _raised_in_product(error: Exception) -> bool:
-    frame = error.__traceback__
-    last = ""
-    while frame is not None:
-        last = frame.tb_frame.f_code.co_filename
-        frame = frame.tb_next
-    return f"{Path('mesos_ref')}/" in last
+    """Whether the innermost frame is the implementation's."""
+    import mesos_ref
+
+    product = str(Path(mesos_ref.__file__).parent)
+    innermost = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    return innermost.f_code.co_filename.startswith(product)
 
 
 def main() -> None:
@@ -98,5 +122,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-__all__ = ["Hunt", "hunt", "parse_mutant"]

@@ -27,6 +27,8 @@ from mesos_ref.step import (
 )
 
 START_US = 3_000
+SLOW_START_US = 300_000
+SLOW = 0.1  #: the share of executors that take their time to start
 REAP_US = 1_000
 SIGKILLED = 9
 
@@ -130,7 +132,8 @@ class SimAgent(Node):
         kind = CommandExecutor if effect.executor_info is None else CustomExecutor
         executor = kind(self, effect)
         self.executors[effect.container] = executor
-        self.loop.after(START_US, executor.start)
+        slow = executor.dice.random() < SLOW
+        self.loop.after(SLOW_START_US if slow else START_US, executor.start)
 
     # ---- effects -------------------------------------------------------------------------------
     def perform(self, effect: Effect) -> None:

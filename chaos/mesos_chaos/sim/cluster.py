@@ -18,11 +18,16 @@ from mesos_chaos.sim.foreign import SimForeign
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
+from mesos_chaos.sim.node import Node
+from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
+from mesos_ref.agent import core as agent_core
 from mesos_ref.agent.config import AgentConfig
+from mesos_ref.master import core as master_core
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.resources import Resources
+from mesos_ref.scheduler import core as scheduler_core
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judge import Judge
 from mesos_spec.tools.merge import Placed
@@ -32,6 +37,8 @@ from mesos_spec.tools.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
 SCHEDULER_AGAIN_US = 700_000
+OLD_NEWS = 0.5  #: the share of news of a leader that come twice
+OLD_NEWS_US = 6_000_000
 TOO_OLD = "0.28.0"  #: the version of an agent that may not join
 
 
@@ -40,6 +47,7 @@ class OnlineJudge:
 
     def __init__(self, keep_lines: bool = False) -> None:
         self.judge = Judge(WHOLE, Bounds())
+        self.punctuality = Punctuality()
         self.violation: Violation | None = None
         self.seen: dict[str, int] = {}  #: how often each `role.action` was claimed
         self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
@@ -66,6 +74,7 @@ class OnlineJudge:
         record = parse_record(line, incarnation, seq)
         if self.violation is None:
             self.violation = self.judge.take(Placed(trace, record))
+            self.punctuality.hear(incarnation, trace, record)
         for name, _ in record.did:
             self._count(f"{trace.header.role}.{name}", trace)
             if self._is_deposed(incarnation, record) and name != "end_reign":
@@ -97,6 +106,7 @@ class SimCluster:
     schedulers: dict[str, SimScheduler] = field(default_factory=dict)
     foreign: list[SimForeign] = field(default_factory=list)
     rivals: dict[str, SimRival] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
@@ -109,7 +119,13 @@ class SimCluster:
         self._make_masters()
         self._make_agents()
         self._make_schedulers()
+        loop.after(LOOK_US, self._look)
         return self
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Every process that writes a trace, by kind and name."""
+        return [*self.masters.values(), *self.agents.values(), *self.schedulers.values()]
 
     # ---- making --------------------------------------------------------------------------------
     def _make_masters(self) -> None:
@@ -168,8 +184,9 @@ class SimCluster:
             dice = self.loop.random(f"detector {node.name}")
             late = dice.randint(1_000, 50_000)
             self.loop.after(late, lambda: self._tell(node, epoch, master))
-            if dice.random() < 0.2:  # and once more, when it may be old news
-                self.loop.after(late + 1_500_000, lambda: self._tell(node, epoch, master))
+            if dice.random() < OLD_NEWS:  # and once more, when there may be another
+                later = dice.randint(0, OLD_NEWS_US)
+                self.loop.after(late + later, lambda: self._tell(node, epoch, master))
 
         return seen
 
@@ -213,9 +230,40 @@ class SimCluster:
         )
         return done and alone
 
+    def away(self) -> list[str]:
+        """Agents that run, may join, and are not registered with the leader."""
+        return [
+            name
+            for name, agent in self.agents.items()
+            if agent.alive
+            and agent.config.version != TOO_OLD
+            and not (agent.core.state.registered and agent.core.state.epoch == self.election.epoch)
+        ]
+
+    def _look(self) -> None:
+        """Look for what is overdue, now and then."""
+        punctuality, now_us = self.judge.punctuality, self.loop.now_us
+        for node in self.nodes:
+            incarnation = f"{node.name}.{node.life}"
+            if node.paused:
+                punctuality.excuse(incarnation, now_us)
+            elif node.alive and not self.late:
+                self.late = punctuality.look(incarnation, now_us, node.core.view())
+        self.loop.after(LOOK_US, self._look)
+
+    def leaks(self) -> list[str]:
+        """What the cores hold though they must not, by their own account (D12)."""
+        ask: dict[str, Callable[[Any], list[str]]] = {
+            "master": master_core.violations,
+            "agent": agent_core.violations,
+            "scheduler": scheduler_core.violations,
+        }
+        alive = [node for node in self.nodes if node.alive]
+        return [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
+
     def pending(self) -> list[str]:
-        """Why it is not finished: a sentence for each thing that is missing."""
-        why = []
+        """Why it is not settled: a sentence for each thing that is missing."""
+        why = [f"{name} is not registered with the leader" for name in self.away()]
         for name, scheduler in self.schedulers.items():
             left = scheduler.items.workload.items - len(scheduler.items.done)
             if left:

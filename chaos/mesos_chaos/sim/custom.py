@@ -24,7 +24,7 @@ IDLE_US = 1_500_000
 CRASHED = 1 << 8
 
 # How often it falters, as shares of the occasions.
-NEVER_SUBSCRIBES = 0.06
+NEVER_SUBSCRIBES = 0.12
 IGNORES_SHUTDOWN = 0.2
 CRASHES = 0.03  #: of all tasks that end
 RECONNECTS = 0.05  #: of all tasks that end

@@ -15,6 +15,7 @@ from mesos_chaos.sim.node import Moment, Node
 from mesos_spec.tools.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
+AFTERMATH_US = 5 * SECOND_US
 
 
 @dataclass(slots=True)
@@ -28,13 +29,17 @@ class SimResult:
     events: int
     faults_done: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)  #: what a core holds though it must not
+    late: list[str] = field(default_factory=list)  #: what a core should have done by then
 
     @property
     def exit_code(self) -> int:
         """0 ok, 1 safety, 2 unknown (must_see not seen), 3 liveness, 4 non-conformance."""
         if self.verdict.exit_code not in (0, 2):
             return self.verdict.exit_code
-        if not self.settled:
+        if self.leaks:
+            return 1
+        if not self.settled or self.late:
             return 3
         return 2 if self.missed or self.verdict.exit_code == 2 else 0
 
@@ -194,19 +199,21 @@ def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluste
     faults.arm(plan.fault)
 
     def broken() -> bool:
-        return cluster.judge.violation is not None
+        return cluster.judge.violation is not None or bool(cluster.late)
 
     def quiet() -> bool:
         return broken() or (cluster.finished and faults.left == 0)
+
+    def calm() -> bool:
+        return broken() or (cluster.finished and not cluster.away())
 
     cluster.loop.run(FAULTS_END_US, quiet)
     faults.heal()
     cluster.calm()
     settle_us = round(plan.expect.settles_within_s * SECOND_US)
-    cluster.loop.run(cluster.loop.now_us + settle_us, lambda: broken() or cluster.finished)
-    settled = cluster.finished
-    if settled and not broken():
-        cluster.loop.run(cluster.loop.now_us + 5 * SECOND_US, broken)
+    settled = cluster.loop.run(cluster.loop.now_us + settle_us, calm) and not broken()
+    if settled:
+        cluster.loop.run(cluster.loop.now_us + AFTERMATH_US, broken)
     verdict = cluster.judge.judge.finish()
     seen = {site.partition(".")[2] for site in cluster.judge.seen}
     result = SimResult(
@@ -217,6 +224,8 @@ def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluste
         events=cluster.loop.events,
         faults_done=faults.done,
         missed=[name for name in plan.expect.must_see if name not in seen],
+        leaks=[] if broken() else cluster.leaks(),
+        late=cluster.late,
     )
     if result.missed and verdict.outcome is Outcome.CONFORMS:
         verdict.doubts.append(f"never seen, so nothing is proved of: {', '.join(result.missed)}")

@@ -190,6 +190,9 @@ class SimScheduler(Node):
 
     def _ask(self, call: wire.Call) -> None:
         self._soon(SEEN_US, lambda: self.hear(heard.Asked(call)))
+        kill = self.user.second_thoughts(call)
+        if kill is not None:
+            self._soon(SEEN_US, lambda: self.hear(heard.Asked(kill)))
 
     def _misbehave(self) -> None:
         if self.user.unruly and not self.items.finished:

@@ -38,6 +38,7 @@ ENDED = (
 )
 #: What each executor of a framework's own takes.
 EXECUTOR = Resources.parse("cpus:0.1;mem:32")
+REGRETS = 0.2  #: the share of launches of which it kills a task at once
 HOARDS = 0.2  #: the share of offers that an unruly framework leaves unanswered
 
 
@@ -159,6 +160,17 @@ class User:
     def _ended(self, task_id: str, state: str) -> None:
         self.items.ended(task_id, state)
         self._places.pop(task_id, None)
+
+    def second_thoughts(self, call: wire.Call) -> wire.Call | None:
+        """Now and then an unruly framework kills what it has just launched."""
+        launched = [
+            task.task_id
+            for operation in (() if call.accept is None else call.accept.operations)
+            for task in (operation.launch.task_infos if operation.launch else ())
+        ]
+        if not launched or not self.unruly or self._dice.random() >= REGRETS:
+            return None
+        return wire.Call(type="KILL", kill=wire.Kill(task_id=self._dice.choice(launched)))
 
     # ---- misbehaving ---------------------------------------------------------------------------
     def whim(self) -> wire.Call:

@@ -1,0 +1,118 @@
+"""Timer bounds: what a process must do by itself is not done late (D7, D12).
+
+The specification is untimed, so the judge can only say that something came too early.  Here time is
+virtual, and a core that has forgotten a timer is found out: a state that ends by a timeout, and is
+still shown when that timeout is long over, is overdue.  What is watched is what records show, never
+a core's own account of its timers.  A process that is paused, or has just been, is excused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mesos_spec.tools.trace import Record, Trace
+
+SLACK_US = 50_000
+LOOK_US = 250_000
+
+
+@dataclass(slots=True)
+class Watched:
+    """What one process incarnation shows that must end, and since when."""
+
+    role: str
+    config: dict[str, Any]
+    since_us: dict[str, int] = field(default_factory=dict)
+    resent: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, record: Record) -> None:
+        """Take in one record: what it shows, and the updates it sent."""
+        shown = record.whole if record.whole is not None else record.view or {}
+        if record.whole is not None:
+            gone = [key for key in self.since_us if key not in shown]
+            shown = {**shown, **dict.fromkeys(gone)}
+        for key, value in shown.items():
+            if key.startswith("updates/"):
+                if not value:
+                    self.since_us.pop(key, None)
+                    self.resent.pop(key, None)
+            elif self._limit_us(key, value) is None:
+                self.since_us.pop(key, None)
+            else:
+                self.since_us.setdefault(key, record.now)
+        me = shown.get("agent")
+        if me is not None and not me["registered"]:  # nothing is sent again meanwhile (UPD-17)
+            self.since_us = {k: v for k, v in self.since_us.items() if k[:8] != "updates/"}
+        again = any(name == "resend" for name, _ in record.did)
+        for key in _updates_sent(record):
+            self.since_us[key] = record.now
+            self.resent[key] = self.resent.get(key, 0) + 1 if again else 0
+
+    def _limit_us(self, key: str, value: Any) -> int | None:
+        """How long `key` may show `value`; None: for ever."""
+        if value is None:
+            return None
+        match self.role, key.partition("/")[0]:
+            case "master", "offers":
+                names = ["offer_timeout_us"]
+            case "master", "agents" if value["standing"] == "disconnected":
+                names = ["agent_reregister_timeout_us"]
+            case "agent", "executors" if value["phase"] == "registering":
+                names = ["executor_registration_timeout_us", "executor_reregistration_timeout_us"]
+            case _:
+                return None
+        limits = [self.config[name] for name in names if self.config.get(name) is not None]
+        return max(limits, default=None)
+
+    def overdue(self, now_us: int, view: dict[str, Any]) -> Iterator[str]:
+        """A sentence for each thing that should have ended; `view` is what is shown now."""
+        for key, since_us in self.since_us.items():
+            if key.startswith("updates/"):
+                base = self.config["status_update_retry_us"] << min(self.resent.get(key, 0), 30)
+                limit_us = min(base, self.config["status_update_retry_max_us"])
+            else:
+                limit_us = self._limit_us(key, view.get(key)) or now_us
+            if now_us - since_us > limit_us + SLACK_US:
+                late_s = (now_us - since_us - limit_us) / 1e6
+                what = "was not sent again" if key.startswith("updates/") else "is still there"
+                yield f"{key} {what}, {late_s:.2f} s after its timer"
+
+    def excuse(self, now_us: int) -> None:
+        """The process could not act until now."""
+        self.since_us = dict.fromkeys(self.since_us, now_us)
+
+
+def _updates_sent(record: Record) -> Iterator[str]:
+    for sent in record.sent:
+        if sent.msg is not None and sent.msg.get("kind") == "Update":
+            task = sent.msg["status"]["task_id"]["value"]
+            yield f"updates/{sent.msg['framework_id']}/{task}"
+
+
+class Punctuality:
+    """All processes of a run, by incarnation."""
+
+    def __init__(self) -> None:
+        self._watched: dict[str, Watched] = {}
+
+    def hear(self, incarnation: str, trace: Trace, record: Record) -> None:
+        """A process has written a record."""
+        watched = self._watched.get(incarnation)
+        if watched is None:
+            header = trace.header
+            watched = self._watched[incarnation] = Watched(header.role, header.config)
+        watched.hear(record)
+
+    def look(self, incarnation: str, now_us: int, view: dict[str, Any]) -> list[str]:
+        """What is overdue at a process that could have acted."""
+        watched = self._watched.get(incarnation)
+        if watched is None:
+            return []
+        return [f"{incarnation}: {says}" for says in watched.overdue(now_us, view)]
+
+    def excuse(self, incarnation: str, now_us: int) -> None:
+        """That process cannot act now."""
+        if incarnation in self._watched:
+            self._watched[incarnation].excuse(now_us)
