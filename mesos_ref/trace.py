@@ -23,6 +23,7 @@ import msgspec
 from mesos_ref import link
 from mesos_ref.step import Did, IdSource, Step
 from mesos_ref.wire import json
+from mesos_ref.wire.secrets import without_secrets
 from mesos_ref.wire.shape import Message
 
 FORMAT: Final = "mesos-ref"
@@ -116,31 +117,10 @@ def text_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-REDACTED: Final = "(redacted)"
-
-
 def _raw(encoded: bytes) -> msgspec.Raw:
     if b'"secret"' in encoded or b'"SECRET"' in encoded:
-        encoded = json.dump(_without_secrets(msgspec.json.decode(encoded)))
+        encoded = json.dump(without_secrets(msgspec.json.decode(encoded)))
     return msgspec.Raw(encoded)
-
-
-def _without_secrets(data: Any) -> Any:
-    """`data` with what is called a secret, or is the value of one, replaced."""
-    if isinstance(data, list):
-        return [_without_secrets(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    is_secret = data.get("type") == "SECRET"
-    kept: dict[str, Any] = {}
-    for key, value in data.items():
-        if key == "secret" and isinstance(value, dict):
-            kept[key] = {"value": REDACTED}
-        elif key == "secret" or (is_secret and key == "value"):
-            kept[key] = REDACTED
-        else:
-            kept[key] = _without_secrets(value)
-    return kept
 
 
 class RecordedIds:

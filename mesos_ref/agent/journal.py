@@ -131,6 +131,7 @@ def lock_work_dir(work_dir: Path) -> Iterator[None]:
     folder = work_dir / "meta"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # what is noted there of executors has their secrets in it
         descriptor = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JournalError(f"the work directory {work_dir} can't be used: {error}") from error

@@ -17,7 +17,7 @@ import msgspec
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.agent.state import Agent, Executor, Framework, Task
 from mesos_ref.resources import MILLI, Resources
-from mesos_ref.wire import json
+from mesos_ref.wire import json, secrets
 from mesos_ref.wire.shape import Message
 from mesos_ref.wire.v1 import Attribute
 
@@ -114,7 +114,7 @@ def frameworks_v1(agent: Agent) -> Json:
 
 def executors_v1(agent: Agent) -> Json:
     """GET_EXECUTORS."""
-    shown = [{"executor_info": json.to_builtins(e.info)} for e in _executors(agent)]
+    shown = [{"executor_info": secrets.shown(e.info)} for e in _executors(agent)]
     return {"executors": shown, "completed_executors": []}
 
 

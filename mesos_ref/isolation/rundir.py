@@ -24,6 +24,9 @@ import msgspec
 from mesos_ref.isolation.messages import RunSpec
 from mesos_ref.isolation.processes import Identity
 
+#: As in Mesos: the sandbox is its user's, who may be made its owner, and his group's.
+SANDBOX_MODE = 0o750
+
 _spec_decoder = msgspec.json.Decoder(RunSpec)
 _identity_decoder = msgspec.json.Decoder(Identity)
 
@@ -51,6 +54,7 @@ class RunDir(msgspec.Struct, frozen=True):
     def create(self, run: RunSpec) -> None:
         """Make both directories, point `latest` here, and note the spec."""
         self.sandbox.mkdir(parents=True, exist_ok=True)
+        self.sandbox.chmod(SANDBOX_MODE)
         self.meta.mkdir(parents=True, exist_ok=True)
         write_aside(self.meta / "executor.json", msgspec.json.encode(run))
         aside = self.sandbox.parent / f".latest.{run.container_id}"

@@ -16,7 +16,7 @@ import msgspec
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.state import Agent, Executor, Framework, Offer, State, Task
 from mesos_ref.resources import EMPTY, MILLI, Resources
-from mesos_ref.wire import json
+from mesos_ref.wire import json, secrets
 from mesos_ref.wire.shape import FrameworkId, Message
 from mesos_ref.wire.v1 import TERMINAL_STATES
 
@@ -159,7 +159,7 @@ def executors_v1(m: State) -> Json:
     found = [e for _, a in sorted(m.agents.items()) for e in a.executors.values()]
     return {
         "executors": [
-            {"executor_info": json.to_builtins(e.info), "agent_id": _id(e.agent_id)}
+            {"executor_info": secrets.shown(e.info), "agent_id": _id(e.agent_id)}
             for e in found
             if e.info is not None
         ]
@@ -385,7 +385,7 @@ def _executor(executor: Executor) -> Json:
     if executor.info is not None:
         shown["name"] = executor.info.name or ""
         if executor.info.command is not None:
-            shown["command"] = json.to_builtins(executor.info.command)
+            shown["command"] = secrets.shown(executor.info.command)
     return shown
 
 

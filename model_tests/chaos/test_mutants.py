@@ -1,0 +1,141 @@
+"""Known bugs, planted: each still fits its place, and each is caught by something that has a name.
+
+This is the measure of all the checking (D12).  A mutant that survives is a gap in the scenarios or
+in the judge; an honest survivor would be listed in `SURVIVORS` with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mesos_chaos.mutants import Mutant, MutantError, mutants_in, parse_mutant, shipped_mutants
+from mesos_chaos.mutants.hunt import Hunt, hunt
+from mesos_chaos.plan import shipped
+
+MUTANTS = shipped_mutants()
+BUDGET_S = 20.0
+
+#: Mutants that nothing catches within the budget, and why that is so.
+SURVIVORS: dict[str, str] = {}
+
+#: What catches a mutant must say what is wrong, in the words of a property, a guard or an oracle.
+NAMED = re.compile(
+    r"refused: it does not hold that|is not what its actions send|otherwise than the specification"
+    r"|is not the specification's state|is not what was sent|does not settle|late: |leak: "
+    r"|is offered to|no action took it|a core raised|it acted on|it sent message"
+)
+
+
+def source_of(mutant: Mutant) -> str:
+    """The module as it is."""
+    spec = find_spec(mutant.module)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).read_text()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.id)
+def test_it_fits_its_place_exactly_once(mutant: Mutant) -> None:
+    source = source_of(mutant)
+    edited = mutant.edited(source)
+    assert edited != source
+    compile(edited, mutant.module, "exec")
+    assert set(mutant.where) <= set(shipped())
+
+
+def test_there_are_many_and_each_has_its_own_subject() -> None:
+    assert len(MUTANTS) >= 30
+    assert len({mutant.breaks for mutant in MUTANTS.values()}) >= 20
+    assert {mutant.module.split(".")[1] for mutant in MUTANTS.values()} >= {
+        "agent",
+        "allocator",
+        "master",
+        "scheduler",
+    }
+
+
+def caught(mutant: Mutant) -> Hunt:
+    """Hunt it; it must be caught, by name."""
+    found = hunt(mutant, BUDGET_S)
+    assert found.caught, f"{mutant.id} survived {found.plans} plans: {found.property}"
+    assert NAMED.search(found.property), found.property
+    return found
+
+
+#: One of each subject, in every run; all of them at night.
+QUICK = ("ack_of_any_update_counts", "old_leader_is_obeyed", "updates_are_sent_once")
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_it_is_caught(name: str) -> None:
+    caught(MUTANTS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(QUICK) - set(SURVIVORS)))
+def test_every_other_is_caught_too(name: str) -> None:
+    found = caught(MUTANTS[name])
+    assert not MUTANTS[name].where or found.scenario in MUTANTS[name].where
+
+
+def test_what_is_no_bug_survives() -> None:
+    """The hunt does not see what is not there."""
+    mutant = MUTANTS["kill_of_unknown_is_dropped"]
+    changes = {"old": "    task.killed = True\n", "new": "    task.killed = bool(1)\n"}
+    found = hunt(mutant.model_copy(update=changes), budget_s=2.0, seeds=1)
+    assert not found.caught
+    assert found.plans >= 3
+
+
+def test_a_failure_of_the_harness_is_no_catch() -> None:
+    mutant = MUTANTS["kill_of_unknown_is_dropped"]
+    absent = mutant.model_copy(update={"module": "mesos_ref.nowhere"})
+    found = hunt(absent, budget_s=2.0, seeds=1)
+    assert not found.caught
+    assert found.property.startswith("harness failed")
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+GOOD = """
+id = "mine"
+module = "mesos_ref.master.tasks"
+story = "A story that is long enough to be read"
+breaks = "KIL-3"
+old = "task.killed = True"
+new = "pass"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('id = "mine"', 'id = "Not A Name"', "id"),
+        ("mesos_ref.master.tasks", "os.path", "module"),
+        ('breaks = "KIL-3"', "", "breaks"),
+        ('new = "pass"', 'new = "pass"\nwhy = 1', "why"),
+        ('id = "mine"', "id =", "not TOML"),
+    ],
+)
+def test_a_wrong_file_is_told_by_its_key(old: str, new: str, told: str) -> None:
+    assert parse_mutant(GOOD, "good.toml").id == "mine"
+    with pytest.raises(MutantError) as wrong:
+        parse_mutant(GOOD.replace(old, new), "bad.toml")
+    assert told in str(wrong.value)
+    assert str(wrong.value).startswith("bad.toml")
+
+
+def test_an_old_text_that_is_not_there_once_is_an_error() -> None:
+    mutant = parse_mutant(GOOD.replace("task.killed = True", "m.act"), "mine.toml")
+    with pytest.raises(MutantError, match=r"mine: its old text occurs \d+ times"):
+        mutant.edited(source_of(mutant))
+
+
+def test_mutants_of_a_folder_are_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    (tmp_path / "note.txt").write_text("not a mutant")
+    assert list(mutants_in(tmp_path)) == ["mine"]
