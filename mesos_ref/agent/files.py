@@ -28,6 +28,10 @@ _FRAMEWORKS: Final = 2
 _SANDBOX: Final = 7
 
 
+#: No file is longer than a signed 64-bit number of bytes.
+MAX_OFFSET = 2**62
+
+
 class FileError(Exception):
     """What was asked for can't be had: an HTTP status, and a sentence."""
 
@@ -46,6 +50,8 @@ class Files:
         """The file's size now, and its bytes from `offset` on. Raises `FileError`."""
         if offset < 0 or (length is not None and length < 0):
             raise FileError(400, f"offset {offset} and length {length} must not be negative")
+        if offset > MAX_OFFSET:
+            raise FileError(400, f"offset {offset} is beyond any file; at most {MAX_OFFSET}")
         with self._opened(path) as (descriptor, info):
             if not stat.S_ISREG(info.st_mode):
                 raise FileError(400, f"{path!r} is no regular file")

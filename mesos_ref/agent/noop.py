@@ -92,6 +92,8 @@ class NoopContainers:
         executor = self._by_stream.get(stream)
         if executor is None or not isinstance(event, wire.Event):
             return False
+        if executor.container not in self._by_container:
+            return True  # it was destroyed before its SUBSCRIBE was answered: the dead hear nothing
         if event.launch is not None:
             self._report(executor, event.launch.task.task_id, "TASK_RUNNING")
             self._report(executor, event.launch.task.task_id, "TASK_FINISHED")

@@ -421,6 +421,7 @@ async def test_sandboxes_can_be_read(there: Door) -> None:
     assert (await there.json(f"/files/read?{where}&offset=100&length=7"))["data"] == ""
     assert (await there.get(f"/files/read?{where}&offset=x")).status == 400
     assert (await there.get(f"/files/read?{where}&offset=-2")).status == 400
+    assert (await there.get(f"/files/read?{where}&offset={10**30}")).status == 400
     assert (await there.get("/files/read")).status == 400
     [shown] = await there.json(f"/files/browse?path={there.sandbox}")
     assert (shown["path"], shown["size"], shown["nlink"]) == (str(path), 21, 1)

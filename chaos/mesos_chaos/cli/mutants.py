@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             word = "caught  " if found.caught else "SURVIVED"
             effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
-            print(f"{word} {name:<31} {effort}  {found.scenario} #{found.seed}", flush=True)
+            where = f"  {found.scenario} #{found.seed}" if found.caught else ""
+            print(f"{word} {name:<31} {effort}{where}", flush=True)
             if found.property:
                 print(f"{'':9}{found.property[:110]}", flush=True)
     caught = sum(bool(row["caught"]) for row in rows)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mesos_chaos.mutants import Mutant
+from mesos_chaos.mutants import Mutant, MutantError
 from mesos_chaos.plan import Plan, load_scenario, shipped
 from mesos_spec.tools.verdict import Kind
 
@@ -114,10 +114,13 @@ def main() -> None:
     """Child process: the mutant comes on standard input, the result goes to standard output."""
     budget_s, seeds = float(sys.argv[1]), int(sys.argv[2])
     mutant = Mutant.model_validate_json(sys.stdin.read())
-    from mesos_chaos.mutants.planting import plant
+    from mesos_chaos.mutants.planting import is_planted, plant
 
     plant(mutant)
-    print(json.dumps(asdict(_hunt_here(mutant, budget_s, seeds))))
+    found = _hunt_here(mutant, budget_s, seeds)
+    if not is_planted(mutant):
+        raise MutantError(f"mutant {mutant.id}: no plan imports {mutant.module}")
+    print(json.dumps(asdict(found)))
 
 
 if __name__ == "__main__":

@@ -55,3 +55,9 @@ def plant(mutant: Mutant) -> None:
     if mutant.module in sys.modules:
         raise MutantError(f"mutant {mutant.id}: {mutant.module} is imported already")
     sys.meta_path.insert(0, _Finder(mutant))
+
+
+def is_planted(mutant: Mutant) -> bool:
+    """Whether what runs in this process is the edited module."""
+    module = sys.modules.get(mutant.module)
+    return isinstance(getattr(module, "__loader__", None), _Edited)

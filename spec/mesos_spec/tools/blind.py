@@ -289,10 +289,11 @@ def _of_master(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
 
 def _ticked(judge: Judge, node: Node, record: Record, shown: dict[str, Any]) -> Iterator[Claim]:
     """What a master's tick may have done, in its order: filters, offers taken back, pings, …"""
-    for key in sorted(shown):
+    gone = node.shown.keys() if record.whole is not None else ()  # a whole view names no absent one
+    for key in sorted({*shown, *gone}):
         if key.startswith("filters/"):
             _, framework, agent, role = key.split("/", 3)
-            before, after = list(node.shown.get(key) or []), list(shown[key] or [])
+            before, after = list(node.shown.get(key) or []), list(shown.get(key) or [])
             for amount in before:
                 if amount in after:
                     after.remove(amount)
