@@ -17,17 +17,13 @@ import msgspec
 
 from mesos_ref.election.interface import Leader
 from mesos_ref.http.messages import Request, Response
+from mesos_ref.http.negotiation import refuse_accept, refuse_content_type, refuse_method
 from mesos_ref.http.server import Later
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.master import operator
 from mesos_ref.master.events import OperatorTeardown
 from mesos_ref.master.operator import About, OperatorCall
-from mesos_ref.master.schedulers import (
-    Schedulers,
-    refuse_accept,
-    refuse_content_type,
-    refuse_method,
-)
+from mesos_ref.master.schedulers import Schedulers
 from mesos_ref.master.state import State
 from mesos_ref.wire import json
 from mesos_ref.wire.shape import WireError

@@ -1,8 +1,8 @@
 """The scheduler API's door: HTTP requests to calls, effects to answers and event streams.
 
-What HTTP itself decides is decided here, in the order Apache Mesos checks it (method, content type,
-whether the body is a call, whether the call is whole, what the client accepts). Everything else is
-the core's: a call waits until the core has answered it, and its stream lives as long as the core
+What HTTP itself decides is asked here, in the order of Apache Mesos (method, content type, whether
+the body is a call, whether the call is whole, what the client accepts). Everything else is the
+core's: a call waits until the core has answered it, and its stream lives as long as the core
 says. Events are encoded once, and wait in a bounded outbox for their subscriber; one who does not
 keep up loses the stream, and the core is told.
 """
@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from mesos_ref.http.messages import Limits, Request, Response
+from mesos_ref.http.negotiation import JSON, refuse_accept, refuse_content_type, refuse_method
 from mesos_ref.http.server import Later
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.master.events import Call, Event, StreamEnded
@@ -22,7 +23,6 @@ from mesos_ref.wire import json, scheduler
 from mesos_ref.wire.shape import Message, WireError
 from mesos_ref.wire.validate import validate_call
 
-JSON: Final = "application/json"
 #: What our own library numbers its calls with: ``<connection>:<n>``.
 MESSAGE_HEADER: Final = "Mesos-Ref-Message"
 STREAM_HEADER: Final = "Mesos-Stream-Id"
@@ -38,41 +38,7 @@ Post = Callable[[Event], Awaitable[None]]
 PostNowait = Callable[[Event], None]
 
 
-# What HTTP itself decides -------------------------------------------------------------------------
-
-
-def refuse_method(request: Request, *allowed: str) -> Response | None:
-    """405, unless the method is one of `allowed`."""
-    if request.method in allowed:
-        return None
-    listed = ", ".join(allowed)
-    sentence = f"Expecting one of {{ {listed} }}, but received '{request.method}'"
-    return Response.text(405, sentence, {"Allow": listed})
-
-
-def refuse_content_type(request: Request) -> Response | None:
-    """400 without a content type, 415 with one that is not JSON. Parameters are ignored."""
-    given = request.headers.get("content-type")
-    if given is None:
-        return Response.text(400, "Expecting 'Content-Type' to be present")
-    if given.partition(";")[0].strip().lower() != JSON:
-        return Response.text(415, f"Expecting 'Content-Type' of {JSON}, but received {given!r}")
-    return None
-
-
-def refuse_accept(request: Request) -> Response | None:
-    """406, if the client takes no JSON."""
-    given = request.headers.get("accept")
-    if given is None or any(map(_takes_json, given.split(","))):
-        return None
-    return Response.text(406, f"Expecting 'Accept' to allow {JSON}, but received {given!r}")
-
-
-def _takes_json(media_range: str) -> bool:
-    kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
-    return kind in ("", "*/*", "application/*", JSON) and not any(
-        parameter.startswith("q=0") and not parameter.strip("q=0.") for parameter in parameters
-    )
+# What our own library calls its messages ----------------------------------------------------------
 
 
 def message_id(request: Request) -> MessageId | str | None:
