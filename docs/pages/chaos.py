@@ -44,6 +44,7 @@ def _scenario(name: str, one: Scenario) -> str:
         f"{made.masters} masters, {made.agents} agents; {work}",
         f"must see {codes(one.expect.must_see)}" if one.expect.must_see else "",
         f"settles within {one.expect.settles_within_s:g} s after the heal",
+        "" if 3 in one.tiers else "only in simulation, with `--tier 1`",
     ]
     blocks = [
         f"## {name}",

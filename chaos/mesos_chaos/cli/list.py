@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({n: s.model_dump(mode="json") for n, s in scenarios.items()}, indent=1))
         return 0
     for name, scenario in scenarios.items():
-        print(f"{name}: {scenario.title}")
+        where = "" if 3 in scenario.tiers else "  (--tier 1 only)"
+        print(f"{name}: {scenario.title}{where}")
         print(textwrap.indent(textwrap.fill(" ".join(scenario.why.split()), 88), "    "))
     return 0

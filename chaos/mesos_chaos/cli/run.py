@@ -17,8 +17,8 @@ from mesos_chaos.junit import Case, write_junit
 from mesos_chaos.plan import PlanError, Scenario, load_scenario, shipped
 
 _ABOUT = """\
-Run scenarios and judge them.  Without a name: all that come along.  Each run has a directory,
-runs/SCENARIO/SEED, with trace/, report.txt, report.json and logs/.
+Run scenarios and judge them.  Without a name: all that come along for the tier.  Each run has a
+directory, runs/SCENARIO/SEED, with trace/, report.txt, report.json and logs/.
 
   mesos-chaos run deposed_leader
   mesos-chaos run --tier 1 --seeds 0-199
@@ -65,7 +65,7 @@ def add(subparsers: Any, help_text: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run everything asked for; the worst exit code."""
     try:
-        work = list(_work(args))
+        work = list(runs_of(args))
     except PlanError as error:
         print(f"mesos-chaos run: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -112,9 +112,15 @@ def _worst(codes: list[int]) -> int:
     return next((code for code in (5, 4, 1, 3, 2) if code in codes), 0)
 
 
-def _work(args: argparse.Namespace) -> Iterator[tuple[str, Scenario]]:
+def runs_of(args: argparse.Namespace) -> Iterator[tuple[str, Scenario]]:
+    """Scenario and seed of each run asked for; PlanError for a scenario named in a wrong tier."""
     for given in args.scenario or shipped():
         name, scenario = load_scenario(given)
+        if args.tier not in scenario.tiers:
+            if args.scenario:
+                only = ", ".join(map(str, scenario.tiers))
+                raise PlanError(f"{name} is for tier {only} only, not {args.tier}: use --tier")
+            continue
         own = [scenario.seed] if args.seed is None else [args.seed]
         for seed in args.seeds or own:
             yield name, scenario.model_copy(update={"seed": seed})
