@@ -1,35 +1,30 @@
 """The master's end of the agent links: bytes to frames, frames to bytes, nothing decided.
 
 Each link is two tasks. One reads: it takes the hello within a time, and hands every frame on as an
-event. The other writes what the core wants sent, all that is waiting in one piece. Between core and
-writer stands a bounded outbox, so an agent that does not read holds nobody up: its link is cut.
+event. The other writes what the core wants sent (`mesos_ref.link_end`).
 
 Whatever is not the protocol (garbage, a frame out of order, too long, or no hello at all) costs the
 sender its connection and a line in the log, and reaches no core.
 """
 
 import errno
-import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import trio
 
 from mesos_ref import link as protocol
+from mesos_ref.link_end import READ_BYTES, EndLimits, FrameReader, LinkEnd
 from mesos_ref.master.events import Event, Frame, LinkEnded
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
 
-_READ_BYTES = 256 * 1024
 _MAX_HELLO_BYTES = 1024
 
 #: The machine has run out of something that other connections will give back.
 _PASSING_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-_log = logging.getLogger("mesos_ref.links")
 
-
-class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
+class LinkLimits(EndLimits, frozen=True, kw_only=True):
     """How much an agent may ask of the master."""
 
     #: How long before its reign a master lets agents wait for it: they may know of it first.
@@ -38,107 +33,8 @@ class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
     hello_timeout_s: float = 5.0
     #: From there to a whole Register: whoever says no more than hello does not stay.
     register_timeout_s: float = 30.0
-    #: After the core has closed a link: for the agent to read the rest and hang up.
-    farewell_s: float = 5.0
     #: At once; one more is hung up on.
     links: int = 60_000
-    #: Waiting for an agent to read; then its link is cut.
-    outbox_frames: int = 20_000
-    outbox_bytes: int = 32 * 1024 * 1024
-
-
-class FrameReader:
-    """Cuts a stream of bytes, in whatever pieces it comes, into the bodies of frames."""
-
-    def __init__(self, limit: int = protocol.MAX_REGISTER_BYTES) -> None:
-        self.limit = limit
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes as they come."""
-        self._buffer += data
-
-    def bodies(self) -> Iterator[bytes]:
-        """The frames that are whole by now. Raises `LinkError` on a length that can't be."""
-        buffer, at, head = self._buffer, 0, protocol.PREFIX_BYTES
-        try:
-            while len(buffer) >= at + head:
-                length = protocol.body_length(bytes(buffer[at : at + head]), self.limit)
-                if len(buffer) < at + head + length:
-                    return
-                body = bytes(buffer[at + head : at + head + length])
-                at += head + length
-                yield body
-        finally:
-            del buffer[:at]
-
-
-class Link:
-    """One connection to an agent, and what waits to be sent on it."""
-
-    def __init__(self, stream: Stream, limits: LinkLimits) -> None:
-        self.stream = stream
-        self.name = ""
-        #: The next ordinal each way.
-        self.sent = self.heard = 0
-        #: Whether the core wants nothing more of it, or nothing more can come.
-        self.is_over = False
-        #: Everything about this link ends with it.
-        self.scope = trio.CancelScope()
-        self._limits = limits
-        self._outbox: deque[bytes] = deque()
-        self._outbox_bytes = 0
-        self._news = trio.Event()
-
-    def send_nowait(self, frame: protocol.Frame) -> None:
-        """Queue a frame; cut the link if it can't be."""
-        if self.is_over:
-            return
-        try:
-            data = protocol.encode(frame, self.sent)
-        except protocol.LinkError as error:
-            self.cut(str(error))
-            return
-        self.sent += 1
-        self._outbox.append(data)
-        self._outbox_bytes += len(data)
-        count, limits = len(self._outbox), self._limits
-        if count > limits.outbox_frames or self._outbox_bytes > limits.outbox_bytes:
-            self.cut(f"the agent does not read: {count} frames were waiting")
-        else:
-            self._news.set()
-
-    def finish(self) -> None:
-        """End the link after what was sent on it."""
-        self.is_over = True
-        self.scope.deadline = trio.current_time() + self._limits.farewell_s
-        self._news.set()
-
-    def cut(self, why: str) -> None:
-        """End the link now. Whoever reads it finds it broken."""
-        name = self.name or "without a name"
-        _log.warning("link %s from %s is cut: %s", name, self.stream.peer, why)
-        self.is_over = True
-        self._outbox.clear()
-        self.stream.abort()
-
-    async def write(self) -> None:
-        """Send what is queued, until the link is over."""
-        try:
-            while True:
-                if self._outbox:
-                    data = b"".join(self._outbox)
-                    self._outbox.clear()
-                    self._outbox_bytes = 0
-                    await self.stream.send_all(data)
-                elif self.is_over:
-                    await self.stream.send_eof()
-                    return
-                else:
-                    self._news = trio.Event()
-                    await self._news.wait()
-        except STREAM_OVER:
-            return  # the reading side sees it too, and tells
 
 
 class Links:
@@ -158,7 +54,7 @@ class Links:
         self._post_nowait = post_nowait
         self._is_leading = is_leading
         self._limits = limits or LinkLimits()
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, LinkEnd] = {}
         self._connections = 0
         self._reign = trio.Event()
 
@@ -204,7 +100,8 @@ class Links:
         if self._connections >= self._limits.links:
             stream.abort()
             return
-        link = Link(stream, self._limits)
+        link = LinkEnd("", "the agent", self._limits)
+        link.stream = stream
         self._connections += 1
         try:
             with trio.move_on_after(self._limits.early_s):
@@ -214,7 +111,7 @@ class Links:
                 return
             with link.scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(link.write)
+                    nursery.start_soon(link.write, stream)
                     await self._read(link)
                     nursery.cancel_scope.cancel()
         finally:
@@ -223,14 +120,14 @@ class Links:
             with trio.CancelScope(shield=True):
                 await stream.aclose()
 
-    def _end(self, link: Link) -> None:
+    def _end(self, link: LinkEnd) -> None:
         """Tell the core that nothing more comes, unless it was the core who hung up."""
         link.is_over = True
         if self._links.get(link.name) is link:
             del self._links[link.name]
             self._post_nowait(LinkEnded(link.name))
 
-    async def _read(self, link: Link) -> None:
+    async def _read(self, link: LinkEnd) -> None:
         """Hand on what the agent says, until it ends or is no protocol."""
         reader = FrameReader(_MAX_HELLO_BYTES)
         try:
@@ -253,13 +150,13 @@ class Links:
         except STREAM_OVER:
             return
 
-    def _greet(self, link: Link, hello: protocol.Hello) -> None:
+    def _greet(self, link: LinkEnd, hello: protocol.Hello) -> None:
         if hello.connection in self._links:
             raise protocol.LinkError(f"another link is already called {hello.connection!r}")
         link.name = hello.connection
         self._links[link.name] = link
 
-    async def _hear_register(self, link: Link, reader: FrameReader) -> None:
+    async def _hear_register(self, link: LinkEnd, reader: FrameReader) -> None:
         """Post the first frame, and what comes with it."""
         limit_s = self._limits.register_timeout_s
         with trio.move_on_after(limit_s) as waiting:
@@ -269,7 +166,7 @@ class Links:
         if waiting.cancelled_caught:
             raise protocol.LinkError(f"no Register came within {limit_s:g} seconds")
 
-    async def _hear(self, link: Link, reader: FrameReader) -> None:
+    async def _hear(self, link: LinkEnd, reader: FrameReader) -> None:
         """Post the frames that are whole."""
         for body in reader.bodies():
             n, frame = protocol.decode_from_agent(body)
@@ -284,9 +181,10 @@ class Links:
                 return
 
 
-async def _receive(link: Link, reader: FrameReader) -> bool:
+async def _receive(link: LinkEnd, reader: FrameReader) -> bool:
     """Read some more; False at the end. What comes on a link that is over is dropped."""
-    while data := await link.stream.receive_some(_READ_BYTES):
+    assert link.stream is not None
+    while data := await link.stream.receive_some(READ_BYTES):
         if not link.is_over:
             reader.feed(data)
             return True

@@ -19,12 +19,12 @@ import trio
 
 from mesos_ref import link as protocol
 from mesos_ref.agent.config import AgentConfig
-from mesos_ref.agent.dialer import bodies
 from mesos_ref.agent.events import LeaderSeen
 from mesos_ref.agent.shell import AgentShell, Ports, Settings
 from mesos_ref.isolation.interface import Exit, LaunchError, OnExit, Recovered
 from mesos_ref.isolation.messages import RunSpec
 from mesos_ref.isolation.rundir import RunDir
+from mesos_ref.link_end import FrameReader
 from mesos_ref.ports.clock import TrioClock
 from mesos_ref.ports.disk import AppendFile
 from mesos_ref.ports.net import Net, Stream
@@ -198,7 +198,7 @@ class MasterLink:
         self.hello: protocol.Hello | None = None
         self.heard: list[protocol.FromAgent] = []
         self.sent = 0
-        self._unread = bytearray()
+        self._reader = FrameReader()
         self._bodies: list[bytes] = []
 
     async def send(self, *frames: protocol.Frame) -> None:
@@ -230,8 +230,8 @@ class MasterLink:
             data = await self.stream.receive_some(1 << 16)
             if not data:
                 return None
-            self._unread += data
-            self._bodies += bodies(self._unread)
+            self._reader.feed(data)
+            self._bodies += self._reader.bodies()
         return self._bodies.pop(0)
 
     async def expect(self, kind: type[F]) -> F:

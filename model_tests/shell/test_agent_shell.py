@@ -15,10 +15,11 @@ from trio.testing import wait_all_tasks_blocked
 
 from mesos_ref import link as protocol
 from mesos_ref.agent import journal as journals
-from mesos_ref.agent.dialer import Dialer, LinkLimits, bodies
+from mesos_ref.agent.dialer import Dialer, LinkLimits
 from mesos_ref.agent.effects import Connect
 from mesos_ref.agent.events import Event, Linked, LinkEnded
 from mesos_ref.agent.journal import JournalError, lock_work_dir
+from mesos_ref.link_end import LinkEnd
 from mesos_ref.replay import replay
 from model_tests.shell.agent_stage import (
     Stage,
@@ -190,6 +191,18 @@ async def test_a_master_that_does_not_read_loses_the_link_not_the_agent() -> Non
 
 
 @virtually
+async def test_a_link_is_cut_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the core sends before it hears of the end is swallowed without a word."""
+    link = LinkEnd("link-1", "the master", LinkLimits(outbox_frames=10))
+    for _ in range(40):
+        link.send_nowait(protocol.Pong(epoch=1))
+    assert [record.getMessage() for record in caplog.records] == [
+        "link link-1 is cut: the master does not read: 11 frames were waiting"
+    ]
+    assert link.scope.cancel_called, "no stream yet, so the dialling ends"
+
+
+@virtually
 async def test_a_link_closed_while_it_is_dialled_is_never_heard_of() -> None:
     net, events = MemoryNet(), list[Event]()
 
@@ -210,18 +223,6 @@ async def test_a_link_closed_while_it_is_dialled_is_never_heard_of() -> None:
         dialer.connect(Connect(1, "http://m", "link-2"))
         await trio.sleep(LinkLimits().dial_timeout_s + 1)
     assert events == [LinkEnded("link-2")]
-
-
-def test_frames_are_found_in_whatever_pieces_they_come() -> None:
-    frames = [protocol.Ping(epoch=n, connected=True) for n in range(5)]
-    whole = b"".join(protocol.encode(frame, n) for n, frame in enumerate(frames))
-    for size in (1, 2, 3, 7, 60, len(whole)):
-        unread, found = bytearray(), list[bytes]()
-        for at in range(0, len(whole), size):
-            unread += whole[at : at + size]
-            found += bodies(unread)
-        assert [protocol.decode_from_master(body) for body in found] == list(enumerate(frames))
-        assert not unread
 
 
 # Batches ------------------------------------------------------------------------------------------

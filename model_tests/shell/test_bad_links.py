@@ -76,7 +76,7 @@ def test_no_protocol_costs_the_link_and_reaches_no_core(
             await run_one_task(bench)
 
     run_virtually(main)
-    [line] = [record.getMessage() for record in caplog.records if record.name == "mesos_ref.links"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "mesos_ref.link"]
     assert "is cut: " in line
     assert why in line
 

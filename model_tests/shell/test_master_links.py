@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from mesos_ref import link as frames
-from mesos_ref.master.links import FrameReader, LinkLimits
+from mesos_ref.link_end import FrameReader
+from mesos_ref.master.links import LinkLimits
 from mesos_ref.ports.net import Stream
 from model_tests.shell.master_bench import accept, hangs_up, mastering, run_one_task, task
 from model_tests.shell.memory_net import MemoryListener, MemoryNet, MemoryStream, run_virtually
@@ -58,7 +59,7 @@ def test_what_is_no_hello_costs_the_connection_and_nothing_else(
             await run_one_task(bench)
 
     run_virtually(main)
-    assert len([r for r in caplog.records if r.name == "mesos_ref.links"]) == 1
+    assert len([r for r in caplog.records if r.name == "mesos_ref.link"]) == 1
 
 
 def test_a_silent_connection_is_hung_up_on_after_the_hello_timeout() -> None:
