@@ -2,25 +2,21 @@
 
 What HTTP itself decides is decided here, in the order Apache Mesos checks it: whether the agent can
 answer at all yet, method, content type, whether the body is a call and whole, and what the client
-accepts. Everything else is the core's: a call waits until the core has answered it, and its stream
-lives as long as the core says. A subscriber that does not keep up loses the stream.
+accepts. Everything else is the core's (`mesos_ref.door`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
-import trio
-
-from mesos_ref.agent.events import Event, ExecutorCall, ExecutorStreamEnded
+from mesos_ref.agent.events import ExecutorCall, ExecutorStreamEnded
+from mesos_ref.door import Door, Post, PostNowait
 from mesos_ref.http.messages import Limits, Request, Response
 from mesos_ref.http.negotiation import JSON, refuse_accept, refuse_content_type, refuse_method
 from mesos_ref.http.streaming import StreamResponse
-from mesos_ref.step import Answer, IdSource, MessageId
+from mesos_ref.step import IdSource, MessageId
 from mesos_ref.wire import executor, json
-from mesos_ref.wire.shape import Message, WireError
+from mesos_ref.wire.shape import WireError
 from mesos_ref.wire.validate import validate_executor_call
 
 #: As in Mesos; both sides may say so every half an hour.
@@ -32,35 +28,22 @@ _CALLS_PER_LIFE: Final = 2**32
 _HEARTBEAT: Final = json.encode(executor.HEARTBEAT)
 
 
-class _Waiting:
-    """A request that the core has not answered."""
-
-    __slots__ = ("answer", "answered")
-
-    def __init__(self) -> None:
-        self.answered = trio.Event()
-        self.answer: Response | StreamResponse | None = None
-
-
-class ExecutorApi:
+class ExecutorApi(Door):
     """Every executor's request that waits for the core, and every executor that listens."""
 
     def __init__(
         self,
-        post: Callable[[Event], Awaitable[None]],
-        post_nowait: Callable[[Event], None],
+        post: Post,
+        post_nowait: PostNowait,
         ids: IdSource,
         *,
         life: int = 0,
         limits: Limits | None = None,
     ) -> None:
-        self._post = post
-        self._post_nowait = post_nowait
+        super().__init__(post, post_nowait)
         self._ids = ids
         self._limits = limits
         self._calls = life * _CALLS_PER_LIFE
-        self._waiting: dict[str, _Waiting] = {}
-        self._streams: dict[str, StreamResponse] = {}
         #: Set once the core has been started: before, it hears nothing.
         self.is_open = False
 
@@ -86,22 +69,12 @@ class ExecutorApi:
                 return refusal
         elif call.type == "HEARTBEAT":
             return Response(202)
-        return await self._ask(call)
-
-    async def _ask(self, call: executor.Call) -> Response | StreamResponse:
-        """Post a call, and wait for the core's answer."""
         handle, call_id = self.next_call()
-        waiting = self._waiting[handle] = _Waiting()
         new_stream = self._ids.uuid() if call.type == "SUBSCRIBE" else ""
-        try:
-            await self._post(
-                ExecutorCall(handle, call_id, call.framework_id, call.executor_id, call, new_stream)
-            )
-            await waiting.answered.wait()
-        finally:
-            self._waiting.pop(handle, None)
-        assert waiting.answer is not None
-        return waiting.answer
+        return await self.ask(
+            handle,
+            ExecutorCall(handle, call_id, call.framework_id, call.executor_id, call, new_stream),
+        )
 
     def next_call(self) -> tuple[str, MessageId]:
         """The handle and the id of a call that comes in now."""
@@ -110,12 +83,9 @@ class ExecutorApi:
         return str(number), ("ext", number)
 
     def abandon(self, sentence: str) -> None:
-        """Nobody will answer what waits, and streams are over: the agent ends."""
+        """As every door; and no call is heard any more."""
         self.is_open = False
-        for handle in list(self._waiting):
-            self._settle(handle, Response.text(503, sentence))
-        for stream in self._streams.values():
-            stream.close(sentence)
+        super().abandon(sentence)
 
     async def listeners_gone(self) -> None:
         """Return once what was sent on abandoned streams has left, or can't."""
@@ -124,48 +94,13 @@ class ExecutorApi:
 
     # What the core wants ------------------------------------------------------------------------
 
-    def answer(self, effect: Answer) -> None:
-        """Answer a request; one whose client has gone needs none."""
-        if effect.body or effect.status != 202:
-            answer = Response.text(effect.status, effect.body, effect.headers)
-        else:
-            answer = Response(effect.status, headers=effect.headers)
-        self._settle(effect.request, answer)
-
     def open_stream(self, handle: str, stream: str) -> None:
         """Answer a SUBSCRIBE with an event stream."""
-
-        def lost(why: str) -> None:
-            if self._streams.pop(stream, None) is not None:
-                self._post_nowait(ExecutorStreamEnded(stream))
-
         response = StreamResponse(
             content_type=JSON,
             heartbeat=_HEARTBEAT,
             heartbeat_interval_s=HEARTBEAT_INTERVAL_S,
-            on_lost=lost,
+            on_lost=self._on_lost(stream, ExecutorStreamEnded(stream)),
             limits=self._limits,
         )
-        self._streams[stream] = response
-        if not self._settle(handle, response):
-            response.lose("the client went away before it was answered")
-
-    def send_event(self, stream: str, event: msgspec.Struct) -> None:
-        """Send an event; a stream that is gone swallows it."""
-        response = self._streams.get(stream)
-        if response is not None and isinstance(event, Message):
-            response.send_nowait(json.encode(event))
-
-    def close_stream(self, stream: str) -> None:
-        """End a stream after what was sent on it."""
-        response = self._streams.pop(stream, None)
-        if response is not None:
-            response.close()
-
-    def _settle(self, handle: str, answer: Response | StreamResponse) -> bool:
-        waiting = self._waiting.pop(handle, None)
-        if waiting is None:
-            return False
-        waiting.answer = answer
-        waiting.answered.set()
-        return True
+        self._listen(handle, stream, response)

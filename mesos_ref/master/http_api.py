@@ -175,7 +175,9 @@ class HttpApi:
         return Response.json(200, json.dump({"type": call.type, call.type.lower(): read()}))
 
     async def _teardown(self, framework_id: str) -> Answer:
-        return await self._schedulers.ask(lambda request: OperatorTeardown(request, framework_id))
+        return await self._schedulers.ask_for_operator(
+            lambda request: OperatorTeardown(request, framework_id)
+        )
 
     async def _teardown_form(self, request: Request) -> Answer:
         """`POST /teardown` with `frameworkId=…`."""
