@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.measuring import Figure
 from mesos_spec.models import MODELS
-from mesos_spec.tools.checker import check
+from mesos_spec.tools.search.checker import check
 
 SUBJECTS: Final = ("executors", "messages", "reconciliation", "deposed", "succession")
 QUICK: Final = ("offers",)

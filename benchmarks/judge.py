@@ -13,9 +13,9 @@ from benchmarks.measuring import Figure
 from mesos_chaos.plan import Cluster, Plan, Workload
 from mesos_chaos.sim.run import simulate
 from mesos_spec.bounds import Bounds
-from mesos_spec.tools.judge import judge
-from mesos_spec.tools.trace import Trace, parse_header, parse_record
-from mesos_spec.tools.whole import WHOLE
+from mesos_spec.tools.judging.judge import judge
+from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.whole import WHOLE
 
 
 def record_traces(agents: int, slots: int, items: int) -> list[Trace]:

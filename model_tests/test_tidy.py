@@ -95,7 +95,7 @@ PLANTS = [
     Plant(
         imports.strangers,
         {
-            "mesos_ref/agent/tasks.py": "import mesos_spec.values  #!\nimport mesos_ref.step\n",
+            "mesos_ref/agent/tasks.py": "import mesos_spec.ids  #!\nimport mesos_ref.step\n",
             "mesos_ref/trace.py": "def f():\n    from mesos_chaos import plan  #!\n",
             "spec/mesos_spec/offers.py": "from mesos_ref import step  #!\n",
             "chaos/mesos_chaos/judge.py": "import mesos_ref, mesos_spec\nimport model_tests  #!\n",

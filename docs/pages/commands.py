@@ -30,7 +30,7 @@ def commands() -> str:
         *_command(
             "mesos-spec",
             spec.COMMANDS,
-            "mesos_spec.tools.cli_{}",
+            "mesos_spec.tools.cli.{}",
             lambda name: spec.parser_for([name]),
         ),
         *_command("mesos-chaos", chaos.COMMANDS, "mesos_chaos.cli.{}", lambda name: chaos.parser()),

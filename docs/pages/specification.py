@@ -7,11 +7,11 @@ from typing import Any
 
 from docs.pages import reading
 from docs.pages.text import code, codes, page, paragraphs, requirements, sentence, table
-from mesos_spec import messages, properties, witnesses
+from mesos_spec import messages, properties
 from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Sometimes
 from mesos_spec.mesos import ACTIONS, SUBJECTS, of
-from mesos_spec.models import MODELS
-from mesos_spec.tools.asking import MODELS_ONLY, RARELY
+from mesos_spec.models import MODELS, witnesses
+from mesos_spec.tools.judging.asking import MODELS_ONLY, RARELY
 
 PARTIES = ("master", "agent", "scheduler", "environment")
 

@@ -9,11 +9,11 @@ import pytest
 from mesos_chaos.plan import load_scenario, shipped
 from mesos_chaos.sim.run import simulate
 from mesos_spec.bounds import Bounds
-from mesos_spec.tools.blind import BlindJudge
-from mesos_spec.tools.merge import Merger
-from mesos_spec.tools.trace import Trace, parse_header, parse_record
-from mesos_spec.tools.verdict import Outcome
-from mesos_spec.tools.whole import WHOLE
+from mesos_spec.tools.judging.blind import BlindJudge
+from mesos_spec.tools.judging.merge import Merger
+from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.verdict import Outcome
+from mesos_spec.tools.judging.whole import WHOLE
 
 
 def _traces(name: str, without_claims: bool = True) -> list[Trace]:

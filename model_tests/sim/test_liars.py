@@ -16,10 +16,10 @@ import pytest
 from mesos_chaos.plan import load_scenario
 from mesos_chaos.sim.run import simulate
 from mesos_spec.bounds import Bounds
-from mesos_spec.tools.judge import judge
-from mesos_spec.tools.trace import Trace, parse_header, parse_record
-from mesos_spec.tools.verdict import Outcome, Verdict
-from mesos_spec.tools.whole import WHOLE
+from mesos_spec.tools.judging.judge import judge
+from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.verdict import Outcome, Verdict
+from mesos_spec.tools.judging.whole import WHOLE
 
 Lines = dict[str, list[dict[str, Any]]]
 

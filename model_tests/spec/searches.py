@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from mesos_spec.model import Model
+from mesos_spec.kernel.model import Model
 from mesos_spec.models import MODELS
 from mesos_spec.state import State
-from mesos_spec.tools.checker import Result, check
-from mesos_spec.tools.cli_check import is_quick
+from mesos_spec.tools.cli.check import is_quick
+from mesos_spec.tools.search.checker import Result, check
 
 QUICK: tuple[Model[State], ...] = tuple(model for model in MODELS if is_quick(model))
 SLOW: tuple[Model[State], ...] = tuple(model for model in MODELS if not is_quick(model))

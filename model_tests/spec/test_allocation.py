@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mesos_spec.allocation import dominant, next_claimant, share
-from mesos_spec.cases import A1, F1, F2, S1, S2, cluster, cpus, task, user
 from mesos_spec.ids import FrameworkId, OfferId
 from mesos_spec.kernel import Table
 from mesos_spec.mesos import ACTIONS
 from mesos_spec.messages import Accept
+from mesos_spec.models.cases import A1, F1, F2, S1, S2, cluster, cpus, task, user
+from mesos_spec.models.settings import CLUSTER, begin, subscribed
 from mesos_spec.offers import offer
 from mesos_spec.resources import NOTHING, Resources
-from mesos_spec.settings import CLUSTER, begin, subscribed
 from mesos_spec.state import State
 
 

@@ -16,8 +16,8 @@ from mesos_spec.kernel import (
     action,
     require,
 )
-from mesos_spec.tools.checker import DEADLOCK, HEADS, Progress, Result, check
-from mesos_spec.tools.models import Counts, Model
+from mesos_spec.kernel.model import Counts, Model
+from mesos_spec.tools.search.checker import DEADLOCK, HEADS, Progress, Result, check
 
 # ---- what is checked --------------------------------------------------------------------------
 POST = post_office.SPEC

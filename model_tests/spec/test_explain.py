@@ -17,11 +17,11 @@ from mesos_spec.kernel import (
     action,
     require,
 )
-from mesos_spec.tools.checker import HEADS, check
-from mesos_spec.tools.explain import can_happen, enabled, nearest, why
-from mesos_spec.tools.guards import drop_each, drop_guards, written_guards
-from mesos_spec.tools.models import Model
-from mesos_spec.tools.show import as_json, as_mermaid, as_text, difference, sent
+from mesos_spec.kernel.model import Model
+from mesos_spec.tools.report.explain import can_happen, enabled, nearest, why
+from mesos_spec.tools.report.show import as_json, as_mermaid, as_text, difference, sent
+from mesos_spec.tools.search.checker import HEADS, check
+from mesos_spec.tools.search.guards import drop_each, drop_guards, written_guards
 
 
 def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:

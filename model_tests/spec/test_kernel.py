@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesos_spec.cells import Effects
 from mesos_spec.kernel import (
     ABSENT,
     EVERY_KEY,
@@ -37,6 +36,7 @@ from mesos_spec.kernel import (
     require,
     undo,
 )
+from mesos_spec.kernel.cells import Effects
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from mesos_spec.kernel.model import Model
 from mesos_spec.mesos import ACTIONS
-from mesos_spec.model import Model
 from mesos_spec.state import State
-from mesos_spec.tools.checker import check
-from mesos_spec.tools.guards import drop_guards
+from mesos_spec.tools.search.checker import check
+from mesos_spec.tools.search.guards import drop_guards
 from model_tests.spec.searches import QUICK, search
 from model_tests.spec.test_models import IDLE, NEVER_BROKEN
 

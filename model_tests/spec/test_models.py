@@ -6,8 +6,8 @@ import pytest
 
 from mesos_spec.mesos import ACTIONS, ALWAYS, EACH_STEP
 from mesos_spec.models import MODELS
-from mesos_spec.settings import CHOICES, HEARERS
-from mesos_spec.tools.guards import written_guards
+from mesos_spec.models.settings import CHOICES, HEARERS
+from mesos_spec.tools.search.guards import written_guards
 from model_tests.spec.searches import QUICK, SLOW, guards, search
 
 #: Actions that no quick model takes, and why.

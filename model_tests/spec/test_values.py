@@ -16,7 +16,7 @@ from mesos_spec.kernel import (
     Untold,
     check_message_types,
 )
-from mesos_spec.values import alike
+from mesos_spec.kernel.values import alike
 
 
 @dataclass(frozen=True, slots=True)

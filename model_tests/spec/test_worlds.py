@@ -24,9 +24,9 @@ from mesos_spec.kernel import (
     per,
     require,
 )
-from mesos_spec.tools.checker import check
-from mesos_spec.tools.models import Model
-from mesos_spec.tools.worlds import delivered
+from mesos_spec.kernel.model import Model
+from mesos_spec.tools.search.checker import check
+from mesos_spec.tools.search.worlds import delivered
 
 
 def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:

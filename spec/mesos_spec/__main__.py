@@ -1,6 +1,6 @@
 """The command `mesos-spec`: `mesos-spec --help` says what it can do.
 
-One module a subcommand, `mesos_spec.tools.cli_<name>`, and only the one that is asked for is
+One module a subcommand, `mesos_spec.tools.cli.<name>`, and only the one that is asked for is
 loaded.  It has `add(parser)`, which adds its arguments, and `run(args)`, which does it and returns
 an exit code.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from mesos_spec.tools.cli import ExitCode, Misused, Parser
+from mesos_spec.tools.cli.common import ExitCode, Misused, Parser
 
 #: Subcommands and what they are for, in the order `--help` shows them.
 COMMANDS: Final[Mapping[str, str]] = {
@@ -72,7 +72,7 @@ def parser_for(argv: Sequence[str]) -> Parser:
         if name != asked:
             subparsers.add_parser(name, help=line, add_help=False)
             continue
-        module = import_module(f"mesos_spec.tools.cli_{name}")
+        module = import_module(f"mesos_spec.tools.cli.{name}")
         mine = subparsers.add_parser(
             name,
             help=line,

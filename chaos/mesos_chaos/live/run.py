@@ -15,10 +15,10 @@ from mesos_chaos.live.faults import LiveFaults
 from mesos_chaos.live.world import Tell, World, open_world
 from mesos_chaos.plan import Plan, Scenario
 from mesos_spec.bounds import Bounds
-from mesos_spec.tools.judge import judge
-from mesos_spec.tools.trace import TraceError, read_traces
-from mesos_spec.tools.verdict import Outcome, Verdict
-from mesos_spec.tools.whole import WHOLE
+from mesos_spec.tools.judging.judge import judge
+from mesos_spec.tools.judging.trace import TraceError, read_traces
+from mesos_spec.tools.judging.verdict import Outcome, Verdict
+from mesos_spec.tools.judging.whole import WHOLE
 
 FAULTS_END_S = 120.0
 LAST_LOOK_S = 5.0

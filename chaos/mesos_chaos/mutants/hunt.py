@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mesos_chaos.mutants import Mutant, MutantError
 from mesos_chaos.plan import Plan, load_scenario, shipped
-from mesos_spec.tools.verdict import Kind
+from mesos_spec.tools.judging.verdict import Kind
 
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
 

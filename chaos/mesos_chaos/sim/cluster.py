@@ -29,11 +29,11 @@ from mesos_ref.master.config import MasterConfig
 from mesos_ref.resources import Resources
 from mesos_ref.scheduler import core as scheduler_core
 from mesos_spec.bounds import Bounds
-from mesos_spec.tools.judge import Judge
-from mesos_spec.tools.merge import Placed
-from mesos_spec.tools.trace import Record, Trace, parse_header, parse_record
-from mesos_spec.tools.verdict import Violation
-from mesos_spec.tools.whole import WHOLE
+from mesos_spec.tools.judging.judge import Judge
+from mesos_spec.tools.judging.merge import Placed
+from mesos_spec.tools.judging.trace import Record, Trace, parse_header, parse_record
+from mesos_spec.tools.judging.verdict import Violation
+from mesos_spec.tools.judging.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
 SCHEDULER_AGAIN_US = 700_000

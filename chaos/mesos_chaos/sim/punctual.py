@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesos_spec.tools.trace import Record, Trace
+from mesos_spec.tools.judging.trace import Record, Trace
 
 SLACK_US = 50_000
 LOOK_US = 250_000

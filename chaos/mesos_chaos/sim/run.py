@@ -12,7 +12,7 @@ from mesos_chaos.sim.agents import SIGKILLED
 from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.node import Moment, Node
-from mesos_spec.tools.verdict import Outcome, Verdict
+from mesos_spec.tools.judging.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
 AFTERMATH_US = 5 * SECOND_US

@@ -1,0 +1,52 @@
+"""The language the specification is written in.
+
+A state is a set of *cells*: one per scalar field, one per key of a `Per` field.  An action is a
+plain function that is handed a state.  First it says when it may happen (`require`); then it
+assigns.  Seen from outside it is pure: `act(before, ...)` returns the state after and leaves
+`before` alone.  A trace checker that owns its state uses `act.apply`, which writes in place and
+says what it wrote, and `undo`.  Who writes a cell he did not announce, or asks a guard after an
+effect, is told at once.  Nothing in this module is about Mesos.
+
+Everything a specification imports is here; it lives in `values` (what cells hold), `cells`
+(states), `names` (bound names), `actions` and `claims` (properties).
+"""
+
+from __future__ import annotations
+
+from mesos_spec.kernel.actions import Action, Disabled, Guard, action, receive, receive_any, require
+from mesos_spec.kernel.cells import (
+    ABSENT,
+    EVERY_KEY,
+    Cell,
+    Cells,
+    Const,
+    Effects,
+    Per,
+    Reads,
+    per,
+    redo,
+    show,
+    undo,
+)  # fmt: skip
+from mesos_spec.kernel.claims import (
+    Always,
+    EachStep,
+    Eventually,
+    Sometimes,
+    Specification,
+    Surprise,
+    always,
+    each_step,
+    eventually,
+    sometimes,
+)  # fmt: skip
+from mesos_spec.kernel.names import Domain, Named
+from mesos_spec.kernel.values import Bag, Fifo, Table, Untold, check_message_types
+
+__all__ = [
+    "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Disabled",
+    "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Named", "Per", "Reads",
+    "Sometimes", "Specification", "Surprise", "Table", "Untold", "action", "always",
+    "check_message_types", "each_step", "eventually", "per", "receive", "receive_any", "redo",
+    "require", "show", "sometimes", "undo",
+]  # fmt: skip

@@ -1,0 +1,170 @@
+"""What a specification claims: four kinds of property, surprises, and the specification itself.
+
+    ALWAYS      holds in every reachable state
+    EACH_STEP   holds of every step, from the state before to the state after
+    SOMETIMES   holds in some reachable state, or the model proves nothing
+    EVENTUALLY  holds sooner or later, if the actions named are treated fairly
+
+A *surprise* is what people believe and is false, kept with the shortest behaviour that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from mesos_spec.kernel.cells import Cell, Cells
+from mesos_spec.kernel.names import Domain, Named, names
+from mesos_spec.kernel.values import Untold
+
+if TYPE_CHECKING:
+    from mesos_spec.kernel.actions import Action
+
+S = TypeVar("S", bound=Cells)
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _OfStates(Named, Generic[S, P]):
+    """A property of one state, for each way to bind its names."""
+
+    holds: Callable[Concatenate[S, P], bool]
+
+    def broken(self, s: S, given: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The first names for which it does not hold in `s`, or None if it holds for all."""
+        holds: Callable[..., bool] = self.holds
+        return next((b for b in self.bindings(s, given) if not holds(s, **b)), None)
+
+
+class Always(_OfStates[S, P]):
+    """Every reachable state satisfies it, whatever its names are bound to."""
+
+
+class Sometimes(_OfStates[S, P]):
+    """Some reachable state satisfies it, for some binding of its names."""
+
+    def seen(self, s: S) -> bool:
+        """Whether it holds in `s` for some binding."""
+        holds: Callable[..., bool] = self.holds
+        return any(holds(s, **b) for b in self.bindings(s))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Eventually(_OfStates[S, P]):
+    """Every fair behaviour reaches a state that satisfies it, from wherever it is."""
+
+    fair: tuple[str, ...]  #: names of the actions that are not put off for ever while enabled
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EachStep(Named, Generic[S, P]):
+    """Every step that writes a field in `watches` satisfies it.  Names range in the state after."""
+
+    holds: Callable[Concatenate[S, S, P], bool]
+    watches: frozenset[str]
+
+    def broken(
+        self, before: S, after: S, given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The first names for which the step breaks it, or None."""
+        holds: Callable[..., bool] = self.holds
+        return next((b for b in self.bindings(after, given) if not holds(before, after, **b)), None)
+
+
+def always(
+    *, cites: tuple[str, ...] = (), **over: Domain
+) -> Callable[[Callable[Concatenate[S, P], bool]], Always[S, P]]:
+    """Make a predicate a claim about every reachable state."""
+    return lambda holds: Always(holds=holds, cites=cites, **names(holds, 1, over))
+
+
+def sometimes(
+    *, cites: tuple[str, ...] = (), **over: Domain
+) -> Callable[[Callable[Concatenate[S, P], bool]], Sometimes[S, P]]:
+    """Make a predicate a claim that some state satisfies it."""
+    return lambda holds: Sometimes(holds=holds, cites=cites, **names(holds, 1, over))
+
+
+def eventually(
+    *, fair: str, cites: tuple[str, ...] = (), **over: Domain
+) -> Callable[[Callable[Concatenate[S, P], bool]], Eventually[S, P]]:
+    """Make a predicate a claim about every behaviour that is fair to the actions in `fair`."""
+    return lambda holds: Eventually(
+        holds=holds, fair=tuple(fair.split()), cites=cites, **names(holds, 1, over)
+    )
+
+
+def each_step(
+    watches: str, *, cites: tuple[str, ...] = (), **over: Domain
+) -> Callable[[Callable[Concatenate[S, S, P], bool]], EachStep[S, P]]:
+    """Make a predicate of two states a claim about every step that writes one of `watches`."""
+    return lambda holds: EachStep(
+        holds=holds, watches=frozenset(watches.split()), cites=cites, **names(holds, 2, over)
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Surprise(Generic[S]):
+    """Something people believe of the system that is not so."""
+
+    believed: Always[S, ...]
+    because: str  #: why it is not so, in a sentence or two
+    path: tuple[tuple[str, Mapping[str, Any]], ...]  #: shortest behaviour: (action, bound names)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Specification(Generic[S]):
+    """An initial state, actions, and what is claimed of the behaviours they give.
+
+    Raises `Untold` when made of things that are not in order: two of one name, one without a text.
+    """
+
+    name: str
+    init: Callable[[Any], S]  #: bounds → the initial state
+    actions: tuple[Action[S, ...], ...]
+    always: tuple[Always[S, ...], ...] = ()
+    each_step: tuple[EachStep[S, ...], ...] = ()
+    sometimes: tuple[Sometimes[S, ...], ...] = ()
+    eventually: tuple[Eventually[S, ...], ...] = ()
+    surprises: tuple[Surprise[S], ...] = ()
+    channels: tuple[str, ...] = ()  #: fields of channels whose mail some action must consume
+    heads: Callable[[S], Iterable[Cell]] | None = None  #: the channels to serve; else all of those
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for one in (
+            *self.actions,
+            *self.always,
+            *self.each_step,
+            *self.sometimes,
+            *self.eventually,
+        ):
+            if one.name in seen:
+                raise Untold(f"{self.name} has two of the name {one.name}: rename one")
+            if not one.doc:
+                raise Untold(f"{self.name}: {one.name} has no docstring: say what it means")
+            seen.add(one.name)
+        for claim in self.eventually:
+            for name in claim.fair:
+                if name not in {a.name for a in self.actions}:
+                    raise Untold(f"{claim.name} is fair to {name}, which is no action")
+
+    def action(self, name: str) -> Action[S, ...]:
+        """The action called `name`.  Raises `Untold` if there is none."""
+        for one in self.actions:
+            if one.name == name:
+                return one
+        raise Untold(f"{self.name} has no action {name}; it has {[a.name for a in self.actions]}")
+
+    def start(self, bounds: Any) -> S:
+        """The initial state.  Raises `Untold` where an action or claim names a field it has not."""
+        s = self.init(bounds)
+        fields = s._layout.keys()
+        named = [(a.name, "changes", a.changes) for a in self.actions]
+        named += [(p.name, "watches", p.watches) for p in self.each_step]
+        named += [(self.name, "channels", frozenset(self.channels))]
+        for name, where, words in named:
+            for word in sorted(words - fields):
+                raise Untold(f"{name}: {where}= names {word}, which is no field of the state")
+        return s

@@ -1,0 +1,26 @@
+"""Models: the specification made finite, subject by subject, with what a complete search counts.
+
+A model takes the choices that its subject needs, starts where the subject starts, and is as small
+as it can be while its dangerous moments still happen: those are its SOMETIMES.  Every ALWAYS and
+EACH_STEP property is asked of every model.  Counts are pinned: who changes them says which
+behaviours came or went.
+"""
+
+from __future__ import annotations
+
+from mesos_spec.kernel.model import Model
+from mesos_spec.models import of_agents, of_leaders, of_offers, of_tasks
+from mesos_spec.state import State
+
+#: From the offer of a resource to the succession of a master.
+MODELS: tuple[Model[State], ...] = (
+    *of_offers.MODELS,
+    *of_tasks.MODELS,
+    *of_agents.MODELS,
+    *of_leaders.MODELS,
+)
+
+
+def named(name: str) -> Model[State]:
+    """The model of that name.  Raises KeyError if there is none."""
+    return {one.name: one for one in MODELS}[name]

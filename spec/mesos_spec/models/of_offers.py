@@ -1,0 +1,154 @@
+"""Models of offers: made, answered, withdrawn, refused, and answered too late."""
+
+from __future__ import annotations
+
+from mesos_spec.allocation import fair_offer, the_poorest_is_served
+from mesos_spec.bounds import Program
+from mesos_spec.kernel import Table
+from mesos_spec.kernel.model import Counts
+from mesos_spec.messages import FrameworkInfo
+from mesos_spec.models import witnesses as seen
+from mesos_spec.models.cases import A1, A2, F1, F2, F3, S1, S2, S3, cluster, cpus, model, task, user
+from mesos_spec.models.settings import CLUSTER, agent_up, subscribed
+
+OFFERED = model(
+    "offers",
+    "An offer is rescinded while it is accepted, declined, or claimed by another.",
+    "offer rescind call lose_agent",
+    cluster(
+        portions=(cpus(1), cpus(3)),
+        schedulers=Table(
+            {
+                S1: user("decline", "steal"),
+                S2: user("decline now", of=F2, tasks=(task(of=F2),)),
+            }
+        ),
+        frameworks=(F1, F2),
+    ),
+    Counts(states=2459, steps=6984, depth=24, cut=76),
+    script=(*CLUSTER, *subscribed("s2")),
+    prompt="down",
+    sometimes=(seen.an_offer_is_rescinded, seen.an_offer_is_accepted_after_it_ended),
+)
+
+FILTERED = model(
+    "filters",
+    "What a framework refuses is not offered to it; it may want nothing, and want again.",
+    "offer rescind call forget_filter",
+    cluster(
+        schedulers=Table(
+            {
+                S1: Program(
+                    F1,
+                    FrameworkInfo(("q", "r"), partition_aware=True),
+                    tasks=(task(),),
+                    suppressed=("q",),
+                    calls=frozenset(
+                        {
+                            *("decline", "decline now", "accept nothing", "revive", "suppress"),
+                            *("revive other", "suppress other", "revive one"),
+                        }
+                    ),
+                )
+            }
+        ),
+        portions=(cpus(1), cpus(3)),
+        offers=2,
+    ),
+    Counts(states=3810, steps=7523, depth=25),
+    script=CLUSTER,
+    prompt="calls events",
+    sometimes=(seen.two_filters_stand, seen.two_offers_of_an_agent_stand),
+)
+
+ACCEPTED = model(
+    "accepts",
+    "Several tasks on several offers: some fit, some do not, some share an executor.",
+    "offer call",
+    cluster(
+        agents=Table({A1: cpus(4)}),
+        schedulers=Table(
+            {
+                S1: user(
+                    *("accept all", "accept twice"),
+                    tasks=(
+                        task("t1", executor="e", executor_resources=cpus(1)),
+                        task("t2", executor="e", executor_resources=cpus(2)),
+                        task("t3", executor="e", executor_resources=cpus(1)),
+                        task("t4", 3),
+                        task("t5", flaw="REASON_TASK_GROUP_INVALID"),
+                        task("t6", agent=A2),
+                    ),
+                )
+            }
+        ),
+        portions=(cpus(2),),
+        offers=2,
+    ),
+    Counts(states=770, steps=1083, depth=18),
+    script=CLUSTER,
+    prompt="calls events down",
+    sometimes=(seen.two_offers_of_an_agent_stand,),
+)
+
+LATE = model(
+    "late-answers",
+    "What is said of offers arrives after its stream was lost, and perhaps replaced.",
+    "call lose_framework lose_stream ask_to_subscribe",
+    cluster(
+        schedulers=Table(
+            {S1: user("decline", "accept nothing", "revive", "suppress", "tear down", "other")}
+        ),
+        lines=2,
+    ),
+    Counts(states=2858, steps=10258, depth=20),
+    script=(*CLUSTER, ("offer", {}), ("hear_offers", {})),
+    prompt="events down up",
+)
+
+FAIR = model(
+    "fairness",
+    "Three frameworks in two roles share two agents; whoever has least is offered next.",
+    "call",
+    cluster(
+        agents=Table({A1: cpus(2, 3), A2: cpus(1, 3)}),
+        schedulers=Table(
+            {
+                S1: user("decline now", tasks=(task("t1", mem_mb=2), task("t2", mem_mb=1))),
+                S2: user("decline", of=F2, tasks=(task(of=F2),)),
+                S3: user(of=F3, role="q", tasks=(task(of=F3),)),
+            }
+        ),
+        frameworks=(F1, F2, F3),
+    ),
+    Counts(states=245, steps=289, depth=20),
+    script=(*CLUSTER, *agent_up("a2"), *subscribed("s2"), *subscribed("s3")),
+    prompt="calls events down up",
+    own=(fair_offer,),
+    claims=(the_poorest_is_served,),
+)
+
+FAIR_LONG = model(
+    "fairness-over-time",
+    "The same, while tasks end and what was refused is not offered again.",
+    "call executor_subscribes executor_updates ack",
+    cluster(
+        agents=Table({A1: cpus(2, 3), A2: cpus(1, 3)}),
+        schedulers=Table(
+            {
+                S1: user("decline now", tasks=(task(mem_mb=2),)),
+                S2: user("decline", of=F2, tasks=(task(of=F2),)),
+                S3: user(of=F3, role="q", tasks=(task(of=F3),)),
+            }
+        ),
+        frameworks=(F1, F2, F3),
+    ),
+    Counts(states=106228, steps=205637, depth=58),
+    script=(*CLUSTER, *agent_up("a2"), *subscribed("s2"), *subscribed("s3")),
+    prompt="calls events down up",
+    sometimes=(seen.a_task_is_done_with,),
+    own=(fair_offer,),
+    claims=(the_poorest_is_served,),
+)
+
+MODELS = (FAIR, FAIR_LONG, OFFERED, FILTERED, ACCEPTED, LATE)

@@ -1,0 +1,1 @@
+"""The subcommands of `mesos-spec`, a module each."""

@@ -1,0 +1,157 @@
+"""Look at every state that a bounded model can reach, breadth first.
+
+Every ALWAYS and EACH_STEP property is asked in every state and of every step; what must be seen
+(SOMETIMES) must be seen; and the counts must be the ones that were reviewed.  The first thing that
+is broken is shown with a shortest behaviour that leads there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json, unknown
+
+if TYPE_CHECKING:
+    from mesos_spec.kernel.model import Model
+    from mesos_spec.tools.search.checker import Result
+
+EXAMPLE = """\
+for example:
+  mesos-spec check                    the quick models, which take seconds
+  mesos-spec check offers kills       these two
+  mesos-spec check --all --json       all that are meant to be finished, for a machine
+  mesos-spec check removal --max-seconds 60      as far as a minute goes
+  mesos-spec check offers --plain     without remembering anything: slow, and an oracle
+
+Ctrl-C ends the search that is running and says what is known so far.
+exit codes: 0 checked; 1 a property is broken; 2 not finished, not all seen, or not the pinned
+counts; 5 used wrongly.
+"""
+
+#: A model with at most this many pinned states is quick: it takes seconds.
+QUICK_STATES = 60_000
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `mesos-spec check`."""
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="names; none: the quick models")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="every model whose counts are pinned")
+    which.add_argument(
+        "--nightly", action="store_true", help="also models that are not meant to be finished"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there")
+    parser.add_argument("--plain", action="store_true", help="ask everything anew: an oracle")
+    parser.add_argument("--max-states", metavar="N", type=_positive, help="give up after so many")
+    parser.add_argument("--max-seconds", metavar="S", type=float, help="give up on a model after")
+
+
+def _positive(text: str) -> int:
+    n = int(text)
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{n} is not at least 1")
+    return n
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the models, and print what was found as it is found."""
+    from mesos_spec.tools.report import checks as report
+
+    chosen = _chosen(args)
+    if args.junit is not None and not args.junit.parent.is_dir():
+        raise Misused(f"--junit {args.junit}: there is no folder {args.junit.parent}")
+    results: list[Result[Any]] = []
+    if not args.json:
+        print(report.HEAD)
+    with _interruptible() as stopped:
+        for model in chosen:
+            result = _check(model, args, stopped)
+            results.append(result)
+            if not args.json:
+                print(
+                    "\n".join(filter(None, (report.row(result), report.details(result)))),
+                    flush=True,
+                )
+            if stopped:
+                break
+    code = report.worst(map(report.exit_code, results))
+    if args.json:
+        say_json({"exit_code": int(code), "models": [report.plain(r) for r in results]})
+    else:
+        print(report.summary(results, len(chosen)))
+    if args.junit is not None:
+        args.junit.write_text(report.junit(results), encoding="utf-8")
+    return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(chosen) else code
+
+
+def _chosen(args: argparse.Namespace) -> Sequence[Model[Any]]:
+    """The models that were asked for, in the order of the specification."""
+    from mesos_spec.models import MODELS
+
+    if args.models and (args.all or args.nightly):
+        raise Misused("name models, or ask for --all or --nightly, not both")
+    known = {model.name: model for model in MODELS}
+    for name in args.models:
+        if name not in known:
+            raise unknown("model", name, known)
+    if args.models:
+        return [known[name] for name in args.models]
+    if args.nightly:
+        return MODELS
+    pinned = [model for model in MODELS if model.expect is not None]
+    return pinned if args.all else [model for model in pinned if is_quick(model)]
+
+
+def is_quick(model: Model[Any]) -> bool:
+    """Whether a model takes seconds, by its pinned count of states."""
+    return model.expect is not None and model.expect.states <= QUICK_STATES
+
+
+def _check(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Result[Any]:
+    from mesos_spec.tools.search.checker import Progress, check
+
+    tick = Ticker(quiet=args.json)
+
+    def show(so_far: Progress) -> None:
+        tick(
+            f"{model.name}: {so_far.states:,} states, {so_far.waiting:,} waiting, "
+            f"depth {so_far.depth}, {so_far.seconds:.0f} s"
+        )
+
+    result = check(
+        model,
+        plain=args.plain,
+        max_states=args.max_states,
+        max_seconds=args.max_seconds,
+        progress=show,
+        stop=lambda: "".join(stopped),
+    )
+    tick.clear()
+    return result
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[str]]:
+    """A list that Ctrl-C puts a reason in.  A second Ctrl-C is meant."""
+    stopped: list[str] = []
+
+    def note(number: int, frame: object) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append("interrupted")
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not the main thread: nobody can press keys here
+        yield stopped
+        return
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,70 @@
+"""Judge traces: is what these processes did a behaviour of the specification?
+
+The traces of one run, files or whole folders, are merged (a message is sent before it is heard;
+clocks are never compared) and followed record by record.  The verdict is one of three: it CONFORMS;
+it VIOLATES, with the first record that is wrong, the party at fault and the evidence; or it is
+UNKNOWN, because a trace is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mesos_spec.tools.cli.common import Misused, Ticker, say_json
+
+EXAMPLE = """\
+for example:
+  mesos-ref up --trace runs/today --agents 2 &
+  mesos-ref run --trace runs/today --instances 5 -- sleep 1
+  mesos-spec trace runs/today
+  mesos-spec trace runs/today --blind     what the processes claim to have done is not read
+
+exit codes: 0 conforms; 1 a property is broken; 2 unknown; 4 a record is no step of the
+specification; 5 a file cannot be read (it says which, the line and the field).
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `mesos-spec trace`."""
+    parser.add_argument("paths", metavar="FILE|DIR", nargs="+", type=Path, help="traces of one run")
+    parser.add_argument("--json", action="store_true", help="the verdict as JSON")
+    parser.add_argument("--blind", action="store_true", help="do not read what was claimed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, and print the verdict."""
+    verdict = _judged(read(args.paths), args.blind, Ticker(quiet=args.json))
+    if args.json:
+        say_json(verdict.json())
+    else:
+        print(verdict.text())
+    code: int = verdict.exit_code
+    return code
+
+
+def read(paths: list[Path]) -> Any:
+    """The traces at `paths`.  Raises `Misused` for what is none."""
+    from mesos_spec.tools.judging.trace import TraceError, read_traces
+
+    try:
+        return read_traces(paths)
+    except TraceError as error:
+        raise Misused(str(error)) from None
+
+
+def _judged(traces: Any, blind: bool, tick: Ticker) -> Any:
+    from mesos_spec.bounds import Bounds
+    from mesos_spec.tools.judging.blind import BlindJudge
+    from mesos_spec.tools.judging.judge import Judge, follow
+    from mesos_spec.tools.judging.whole import WHOLE
+
+    of = sum(len(trace.records) for trace in traces)
+    one = (BlindJudge if blind else Judge)(WHOLE, Bounds())
+    verdict = follow(one, traces, lambda n: tick(f"{n:,} of {of:,} records"))
+    tick.clear()
+    for trace in traces:
+        if trace.torn:
+            verdict.ignored["torn last lines"] += 1
+    return verdict

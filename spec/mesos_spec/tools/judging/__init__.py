@@ -1,0 +1,1 @@
+"""Judging traces: is what real processes did a behaviour of the specification?"""

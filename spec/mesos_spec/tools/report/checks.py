@@ -1,0 +1,142 @@
+"""What a search found, for people and for machines: a line of a table, details, JSON, JUnit.
+
+A model is checked when its search was finished, nothing claimed of it was broken, everything it
+must reach was reached, and the counts are the ones that were reviewed and pinned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from textwrap import indent
+from typing import Any
+from xml.etree import ElementTree
+
+from mesos_spec.tools.cli.common import ExitCode
+from mesos_spec.tools.report.explain import named
+from mesos_spec.tools.report.show import as_json, as_text
+from mesos_spec.tools.search.checker import Result
+
+HEAD = f"{'model':28} {'states':>10} {'steps':>10} {'depth':>5} {'cut':>7} {'time':>8}  result"
+
+
+def changed(result: Result[Any]) -> list[str]:
+    """Each pinned count that the search did not find again, as a sentence.
+
+    Only a finished search can be held against its pinned counts.
+    """
+    pinned = result.model.expect
+    if pinned is None or not result.finished:
+        return []
+    was, now = asdict(pinned), asdict(result.counts)
+    return [
+        f"{name}: {was[name]:,} pinned, {now[name]:,} found"
+        for name in was
+        if was[name] != now[name]
+    ]
+
+
+def exit_code(result: Result[Any]) -> ExitCode:
+    """What one search says: broken, unknown (unfinished, unseen, not as pinned), or well."""
+    if result.broken is not None:
+        return ExitCode.SAFETY
+    if not result.finished or result.unseen or changed(result):
+        return ExitCode.UNKNOWN
+    return ExitCode.OK
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The exit code of several searches: a broken property, else a doubt, else none."""
+    ranked = (ExitCode.OK, ExitCode.UNKNOWN, ExitCode.LIVENESS, ExitCode.SAFETY)
+    return max(codes, key=ranked.index, default=ExitCode.OK)
+
+
+# ---- for people ----------------------------------------------------------------------------
+def row(result: Result[Any]) -> str:
+    """The search as a line of the table."""
+    return (
+        f"{result.model.name:28} {result.states:>10,} {result.steps:>10,} {result.depth:>5} "
+        f"{result.cut:>7,} {result.seconds:>6.1f} s  {_result(result)}"
+    )
+
+
+def _result(result: Result[Any]) -> str:
+    if result.broken is not None:
+        return f"BROKEN: {named(result.broken.claim, result.broken.bound)}"
+    if not result.finished:
+        return f"unknown: {result.stopped}; all that was seen holds"
+    if result.unseen:
+        return f"unknown: never seen: {', '.join(result.unseen)}"
+    if changed(result):
+        return "unknown: the counts are not the pinned ones"
+    spec = result.model.spec
+    held = len(spec.always) + len(spec.each_step)
+    pinned = "" if result.model.expect is not None else ", no counts are pinned"
+    seen = f", {len(spec.sometimes)} SOMETIMES seen" if spec.sometimes else ""
+    return f"{held} properties hold{seen}{pinned}"
+
+
+def details(result: Result[Any]) -> str:
+    """What the line has no room for; empty if there is nothing to say."""
+    lines = [f"  {sentence}" for sentence in changed(result)]
+    if result.broken is not None:
+        lines.append(indent(as_text(result.broken), "  "))
+    return "\n".join(lines)
+
+
+def summary(results: Sequence[Result[Any]], asked: int) -> str:
+    """The last line: how many models are checked, and how much was looked at."""
+    well = sum(exit_code(r) is ExitCode.OK for r in results)
+    states = sum(r.states for r in results)
+    return f"{well} of {asked} models are checked; {states:,} states"
+
+
+# ---- for machines --------------------------------------------------------------------------
+def plain(result: Result[Any]) -> dict[str, Any]:
+    """The search as JSON has it."""
+    expect = result.model.expect
+    return {
+        "model": result.model.name,
+        "title": result.model.title,
+        "exit_code": int(exit_code(result)),
+        "result": _result(result),
+        **asdict(result.counts),
+        "seconds": round(result.seconds, 3),
+        "finished": result.finished,
+        "stopped": result.stopped,
+        "pinned": None if expect is None else asdict(expect),
+        "changed": changed(result),
+        "unseen": list(result.unseen),
+        "never_taken": list(result.never_taken),
+        "one_sided": [list(answer) for answer in result.one_sided],
+        "deadlocks": result.deadlocks,
+        "properties": [
+            claim.name for claim in (*result.model.spec.always, *result.model.spec.each_step)
+        ],
+        "counterexample": None if result.broken is None else json.loads(as_json(result.broken)),
+    }
+
+
+def junit(results: Sequence[Result[Any]]) -> str:
+    """The searches as a JUnit report: a test case for each model."""
+    suite = ElementTree.Element("testsuite", name="mesos-spec check", tests=str(len(results)))
+    failures = errors = 0
+    for result in results:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname="mesos-spec.check",
+            name=result.model.name,
+            time=f"{result.seconds:.3f}",
+        )
+        code = exit_code(result)
+        if code is not ExitCode.OK:
+            kind = "failure" if code is ExitCode.SAFETY else "error"
+            failures += kind == "failure"
+            errors += kind == "error"
+            body = ElementTree.SubElement(case, kind, message=_result(result))
+            body.text = details(result)
+    suite.set("failures", str(failures))
+    suite.set("errors", str(errors))
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -1,0 +1,1 @@
+"""Searches: every state that a model can reach."""

@@ -1,0 +1,317 @@
+"""Look at every state a model can reach, breadth first, and say what is wrong with the nearest.
+
+A search ends at the first state or step that breaks a claim, so the way there is as short as any.
+It counts what it did: a claim that was checked in a model where half the actions never happen is
+worth half.  What a search was not allowed to finish, it does not call checked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from mesos_spec.kernel import Cells, Effects, show
+from mesos_spec.kernel.model import Counts, Model
+from mesos_spec.tools.search.memo import Memoised
+from mesos_spec.tools.search.worlds import Asked, Broken, Plain, Raised, World
+
+S = TypeVar("S", bound=Cells)
+N = TypeVar("N")
+
+HEADS = "every_head_is_consumed"  #: the claim that `Specification.channels` stands for
+DEADLOCK = "something_is_possible"  #: the claim that `Model.quiescent` qualifies
+EVERY = 4096  #: expanded states between two reports of progress
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step of a counterexample: what happened, and which cells it changed."""
+
+    action: str
+    bound: Mapping[str, Any]
+    changed: Effects  #: only cells that differ
+
+
+@dataclass(frozen=True)
+class Behaviour(Generic[S]):
+    """A behaviour from the initial state on."""
+
+    first: S
+    steps: tuple[Taken, ...]
+
+
+@dataclass(frozen=True)
+class Counterexample(Behaviour[S]):
+    """A shortest behaviour that breaks a claim."""
+
+    claim: str  #: the property; or the action whose body raised
+    bound: Mapping[str, Any]  #: the names it is broken for
+    why: str  #: the same as a sentence
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is."""
+
+    states: int
+    steps: int
+    depth: int
+    waiting: int  #: states found but not yet expanded
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Result(Generic[S]):
+    """What a search found, and how much it looked at."""
+
+    model: Model[S]
+    states: int
+    steps: int
+    depth: int
+    cut: int
+    finished: bool
+    stopped: str  #: why it did not finish; empty if it did
+    seconds: float
+    taken: Counter[str]  #: how often each action was taken
+    guards: Counter[Asked]  #: how often (action, guard) was asked and answered so
+    witnesses: dict[str, Behaviour[S]]  #: for each SOMETIMES property that was seen: a shortest way
+    deadlocks: (
+        int  #: states where nothing is possible, though the model does not call them quiescent
+    )
+    deadlock: Behaviour[S] | None  #: a shortest way to one
+    broken: Counterexample[S] | None
+
+    @property
+    def counts(self) -> Counts:
+        """The numbers a model pins."""
+        return Counts(states=self.states, steps=self.steps, depth=self.depth, cut=self.cut)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """SOMETIMES properties that no state satisfied."""
+        return tuple(c.name for c in self.model.spec.sometimes if c.name not in self.witnesses)
+
+    @property
+    def never_taken(self) -> tuple[str, ...]:
+        """Actions that never happened."""
+        return tuple(a.name for a in self.model.spec.actions if not self.taken[a.name])
+
+    @property
+    def one_sided(self) -> tuple[Asked, ...]:
+        """Answers that a guard which was asked never gave."""
+        asked = sorted({(action, guard) for action, guard, _ in self.guards})
+        both = [(*pair, held) for pair in asked for held in (True, False)]
+        return tuple(answer for answer in both if not self.guards[answer])
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model is checked and everything claimed of it holds."""
+        return self.finished and self.broken is None and not self.unseen
+
+
+def check(
+    model: Model[S],
+    *,
+    plain: bool = False,
+    max_states: int | None = None,
+    max_seconds: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], str] | None = None,
+) -> Result[S]:
+    """Search `model`, to the end, to the first thing broken, or to a limit.
+
+    `plain` asks the specification everything anew instead of remembering: slower, and an oracle.
+    `stop` is asked now and then; the search ends when it gives a reason.
+    """
+    limits = Limits(max_states, max_seconds, progress, stop)
+    if plain:
+        return _Search(model, Plain(model), limits).run()
+    return _Search(model, Memoised(model), limits).run()
+
+
+@dataclass
+class Limits:
+    """When a search gives up, and whom it tells how far it is."""
+
+    max_states: int | None = None
+    max_seconds: float | None = None
+    progress: Callable[[Progress], None] | None = None
+    stop: Callable[[], str] | None = None
+    started: float = field(default_factory=monotonic)
+
+    def reached(self, states: int) -> str:
+        """Which limit is reached; empty if none."""
+        if self.max_states is not None and states >= self.max_states:
+            return f"{self.max_states} states are enough"
+        if self.max_seconds is not None and self.seconds() >= self.max_seconds:
+            return f"{self.max_seconds} seconds are over"
+        return self.stop() if self.stop is not None else ""
+
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return monotonic() - self.started
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What is broken, and where: in a state, or by a step from it."""
+
+    claim: str
+    bound: Mapping[str, Any]
+    why: str
+    at: int
+    step: tuple[str, Mapping[str, Any]] | None = None
+
+
+def _fault(broken: Broken, at: int, step: tuple[str, Mapping[str, Any]] | None = None) -> _Fault:
+    claim, bound = broken
+    names = ", ".join(f"{name}={value}" for name, value in bound.items())
+    why = f"{claim} does not hold" + (f" for {names}" if names else "")
+    return _Fault(claim, bound, why, at, step)
+
+
+class _Search(Generic[S, N]):
+    """One search.  States are numbered in the order they are found; a parent is found first."""
+
+    def __init__(self, model: Model[S], world: World[N, S], limits: Limits) -> None:
+        self.model, self.world, self.limits = model, world, limits
+        self.nodes: list[N] = []
+        self.parents: list[int] = []
+        self.found: dict[N, int] = {}
+        self.level_ends = [1]  # how many states there were when each depth was complete
+        self.steps = self.cut = self.deadlocks = 0
+        self.deadlock: int | None = None
+        self.unseen = {claim.name for claim in model.spec.sometimes}
+        self.witnesses: dict[str, int] = {}
+        self.fault: _Fault | None = None
+
+    def run(self) -> Result[S]:
+        """Expand every state in the order they were found."""
+        self._visit(self.world.first, -1)
+        stopped, at = "", 0
+        while at < len(self.nodes) and self.fault is None and not stopped:
+            if at == self.level_ends[-1]:
+                self.level_ends.append(len(self.nodes))
+            self._expand(at)
+            at += 1
+            if at % 256 == 0 or self.limits.max_states is not None:
+                stopped = self.limits.reached(len(self.nodes))
+            if at % EVERY == 0 and self.limits.progress is not None:
+                self.limits.progress(self._progress(at))
+        return self._result("" if at == len(self.nodes) else stopped)
+
+    def _visit(self, node: N, parent: int) -> None:
+        """Take up a state: number it if it is new, and check what must hold in it."""
+        if node in self.found:
+            return
+        number = self.found[node] = len(self.nodes)
+        self.nodes.append(node)
+        self.parents.append(parent)
+        broken = self.world.broken(node)
+        if broken is not None:
+            self.fault = _fault(broken, number)
+        if self.unseen:
+            for name in self.world.seen(node, self.unseen):
+                self.witnesses[name] = number
+                self.unseen.discard(name)
+
+    def _expand(self, at: int) -> None:
+        """Try everything in a state."""
+        node = self.nodes[at]
+        if self.world.is_cut(node):
+            self.cut += 1
+            return
+        steps = 0
+        delivered: set[Any] = set()
+        for step in self.world.steps(node):
+            if isinstance(step, Raised):
+                why = f"{step.action} fails: {step.error}"
+                self.fault = _Fault(step.action, step.bound, why, at)
+                return
+            steps += 1
+            if step.breaks is not None:
+                self.fault = _fault(step.breaks, at, (step.action, step.bound))
+                return
+            delivered.update(step.delivers)
+            self._visit(step.to, at)
+            if self.fault is not None:
+                return
+        self.steps += steps
+        if not steps:
+            self._stuck(at)
+        for cell, message in self.world.mail(node):
+            if (cell, message) not in delivered:
+                self.fault = _fault((HEADS, {"channel": show(cell), "message": message}), at)
+                return
+
+    def _stuck(self, at: int) -> None:
+        """Nothing is possible: note it, unless the model says that this is an end."""
+        quiescent = self.model.quiescent
+        if quiescent is not None and quiescent(self.world.state(self.nodes[at])):
+            return
+        self.deadlocks += 1
+        if self.deadlock is None:
+            self.deadlock = at
+        if quiescent is not None:
+            self.fault = _fault((DEADLOCK, {}), at)
+
+    # ---- ways back -------------------------------------------------------------------------
+    def _way_to(self, number: int) -> tuple[Taken, ...]:
+        """The steps from the first state to a state, found again by trying."""
+        way: list[Taken] = []
+        while (parent := self.parents[number]) >= 0:
+            before, after = self.nodes[parent], self.nodes[number]
+            for step in self.world.steps(before):
+                if not isinstance(step, Raised) and step.to == after:
+                    way.append(self._taken(before, step.action, step.bound))
+                    break
+            number = parent
+        return tuple(reversed(way))
+
+    def _taken(self, node: N, action: str, bound: Mapping[str, Any]) -> Taken:
+        """A step with what it changed."""
+        effects = self.model.spec.action(action).apply(self.world.state(node).copy(), bound)
+        changed = {cell: (old, new) for cell, (old, new) in effects.items() if old != new}
+        return Taken(action, bound, changed)
+
+    def _behaviour(self, number: int) -> Behaviour[S]:
+        return Behaviour(self.world.state(self.world.first), self._way_to(number))
+
+    def _counterexample(self, fault: _Fault) -> Counterexample[S]:
+        way = self._way_to(fault.at)
+        if fault.step is not None:
+            way = (*way, self._taken(self.nodes[fault.at], *fault.step))
+        first = self.world.state(self.world.first)
+        return Counterexample(first, way, fault.claim, fault.bound, fault.why)
+
+    # ---- reports ---------------------------------------------------------------------------
+    def _progress(self, at: int) -> Progress:
+        states = len(self.nodes)
+        depth = len(self.level_ends) - 1
+        return Progress(states, self.steps, depth, states - at, self.limits.seconds())
+
+    def _result(self, stopped: str) -> Result[S]:
+        taken, guards = self.world.coverage()
+        deepest = len(self.nodes) - 1
+        depth = 0
+        while (deepest := self.parents[deepest]) >= 0:
+            depth += 1
+        return Result(
+            model=self.model,
+            states=len(self.nodes),
+            steps=self.steps,
+            depth=depth,
+            cut=self.cut,
+            finished=not stopped and self.fault is None,
+            stopped=stopped,
+            seconds=self.limits.seconds(),
+            taken=taken,
+            guards=guards,
+            witnesses={name: self._behaviour(n) for name, n in self.witnesses.items()},
+            deadlocks=self.deadlocks,
+            deadlock=None if self.deadlock is None else self._behaviour(self.deadlock),
+            broken=None if self.fault is None else self._counterexample(self.fault),
+        )

@@ -1,0 +1,192 @@
+"""The world remembered: the same answers as `worlds.Plain`, in the same order, sooner.
+
+Each action, with the names bound whose domains are fixed, is one `Question`: in which ways does it
+go on from here?  So is each property.  An action that looks at three cells is run as often as
+these three differ, not as often as the state does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from mesos_spec.kernel import Action, Cells, Disabled, Domain, Effects, Named, undo
+from mesos_spec.kernel.model import Model
+from mesos_spec.tools.search.questions import Packing, Question, Row, trimmed
+from mesos_spec.tools.search.worlds import (
+    Asked,
+    Broken,
+    Letter,
+    Raised,
+    Step,
+    broken_by,
+    delivered,
+    letters,
+)
+
+S = TypeVar("S", bound=Cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way an action goes on from every state on its leaf."""
+
+    bound: Mapping[str, Any]
+    writes: tuple[tuple[int, int], ...]  # place, number
+    delivers: tuple[Letter, ...]
+    breaks: Broken | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """All an action did, and what its guards said, in every state on its leaf."""
+
+    ways: tuple[_Way | Raised, ...]
+    asked: Counter[tuple[str, bool]]
+
+    def count(self, action: str, times: int, taken: Counter[str], asked: Counter[Asked]) -> None:
+        """Add what happened here, so many times, to the counts."""
+        taken[action] += times * sum(isinstance(way, _Way) for way in self.ways)
+        for (guard, held), often in self.asked.items():
+            asked[action, guard, held] += times * often
+
+
+class Memoised(Generic[S]):
+    """The same answers as `Plain`, in the same order, from questions that are remembered."""
+
+    def __init__(self, model: Model[S]) -> None:
+        self.spec = spec = model.spec
+        start = spec.start(model.bounds)
+        self._packing = packing = Packing(start)
+        self.first: Row = packing.first
+        self._taken: Counter[str] = Counter()  # by answers that were not kept
+        self._asked: Counter[Asked] = Counter()
+        self._tries = [
+            (action.name, self._question(action, given))
+            for action in spec.actions
+            for given in unrolled(action, start)
+        ]
+        self._always = [
+            (claim.name, Question(claim.name, packing, partial(claim.broken, given=given)))
+            for claim in spec.always
+            for given in unrolled(claim, start)
+        ]
+        self._sometimes = [
+            (claim.name, Question(claim.name, packing, claim.seen)) for claim in spec.sometimes
+        ]
+        self._cut = Question("the cut", packing, model.cut) if model.cut else None
+        heads = spec.heads
+        self._heads = Question("heads", packing, lambda s: [*heads(s)]) if heads else None
+        self._letters: dict[tuple[int, int], list[Letter]] = {}
+
+    def _question(self, action: Action[S, ...], given: Mapping[str, Any]) -> Question[S, _Tried]:
+        """In which ways `action` goes on, with some names bound already."""
+
+        def forget(answer: _Tried) -> None:
+            answer.count(action.name, 1, self._taken, self._asked)
+
+        def ask(s: S) -> _Tried:
+            ways: list[_Way | Raised] = []
+            asked: Counter[tuple[str, bool]] = Counter()
+            for bound in action.bindings(s, given):
+                try:
+                    effects = action.apply(s, bound, lambda *guard: asked.update([guard]))
+                except Disabled:
+                    continue
+                except Exception as e:
+                    ways.append(Raised(action.name, bound, f"{type(e).__name__}: {e}"))
+                    continue
+                undo(s, effects)
+                ways.append(self._way(s, bound, effects))
+            return _Tried(tuple(ways), asked)
+
+        return Question(action.name, self._packing, ask, forget)
+
+    def _way(self, s: S, bound: Mapping[str, Any], effects: Effects) -> _Way:
+        place, number = self._packing.place, self._packing.number
+        writes = tuple((place(cell), number(place(cell), e[1])) for cell, e in effects.items())
+        breaks = broken_by(self.spec, s, s.after(effects), effects)
+        return _Way(bound, writes, delivered(effects), breaks)
+
+    def state(self, node: Row) -> S:
+        """The state that a row stands for."""
+        return self._packing.show(self._packing.widened(node)).copy()
+
+    def steps(self, node: Row) -> list[Step[Row] | Raised]:
+        """Every action, for every way to bind its names."""
+        found: list[Step[Row] | Raised] = []
+        row = self._packing.widened(node)
+        for name, question in self._tries:
+            for way in question.answer(row).ways:
+                if isinstance(way, Raised):
+                    found.append(way)
+                    continue
+                after = row.copy()
+                for place, number in way.writes:
+                    after[place] = number
+                found.append(Step(name, way.bound, trimmed(after), way.delivers, way.breaks))
+        return found
+
+    def broken(self, node: Row) -> Broken | None:
+        """The first ALWAYS property that does not hold."""
+        row = self._packing.widened(node)
+        for name, question in self._always:
+            bound = question.answer(row)
+            if bound is not None:
+                return name, bound
+        return None
+
+    def is_cut(self, node: Row) -> bool:
+        """Whether the state is beyond the model's bounds."""
+        return self._cut is not None and self._cut.answer(self._packing.widened(node))
+
+    def seen(self, node: Row, unseen: Iterable[str]) -> list[str]:
+        """Which of the SOMETIMES properties in `unseen` hold here."""
+        row = self._packing.widened(node)
+        return [name for name, ask in self._sometimes if name in unseen and ask.answer(row)]
+
+    def mail(self, node: Row) -> list[Letter]:
+        """What waits at the head of a channel."""
+        row = self._packing.widened(node)
+        cells = self._packing.cells
+        if self._heads is not None:
+            places = [self._packing.place(cell) for cell in self._heads.answer(row)]
+        else:
+            places = [p for p, cell in enumerate(cells) if cell[0] in self.spec.channels]
+        found = []
+        for place in places:
+            key = place, row[place] if place < len(row) else 0
+            if key not in self._letters:
+                self._letters[key] = letters(cells[place], self._packing.value(*key))
+            found += self._letters[key]
+        return found
+
+    def coverage(self) -> tuple[Counter[str], Counter[Asked]]:
+        """How often each action was taken, and each guard asked with which answer."""
+        taken, asked = self._taken.copy(), self._asked.copy()
+        for name, question in self._tries:
+            for leaf in question.leaves:
+                leaf.answer.count(name, leaf.times, taken, asked)
+        return +taken, +asked
+
+
+def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:
+    """The ways to bind the leading names of `named` whose domains read nothing of the state."""
+    found: list[dict[str, Any]] = [{}]
+    for name, domain in named.over.items():
+        more = []
+        for bound in found:
+            earlier = [bound[n] for n in named.takes[name]]
+            values, reads = s.listen(partial(_listed, domain, earlier))
+            if reads:
+                return found
+            more += [{**bound, name: value} for value in values]
+        found = more
+    return found
+
+
+def _listed(domain: Domain, earlier: list[Any], s: Cells) -> list[Any]:
+    return list(domain(s, *earlier))
