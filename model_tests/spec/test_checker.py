@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,7 +220,12 @@ def test_a_body_that_fails_is_the_specification_s_fault(plain: bool) -> None:
     result = check(post(blunder), plain=plain)
     assert steps(result) == ["ask"]
     assert result.broken is not None
-    assert result.broken.why == "blunder fails: IndexError: list index out of range"
+    line = inspect.getsourcelines(blunder.body)[1] + 4
+    assert result.broken.why == (
+        "blunder fails: IndexError: list index out of range "
+        f"({Path(__file__).relative_to(Path.cwd())}:{line})"
+    )
+    assert result.broken.wrong
 
 
 # ---- bounds and limits ---------------------------------------------------------------------

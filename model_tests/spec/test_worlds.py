@@ -166,8 +166,10 @@ def test_equal_values_of_two_kinds_are_told() -> None:
         s.dial[0] = 1 if s.dial[0] == 0 else True
 
     spec = Specification(name="x", init=lambda b: Dials(), actions=(confuses,))
-    with pytest.raises(Untold, match="equal and not the same"):
-        check(modelled(spec, None))
+    broken = check(modelled(spec, None)).broken
+    assert broken is not None
+    assert broken.wrong
+    assert "confuses: dial[0] holds 1 and True, which are equal and not the same" in broken.why
 
 
 def test_a_channel_that_is_left_as_it_was_delivers_nothing() -> None:

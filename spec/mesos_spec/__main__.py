@@ -52,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Misused as error:
         print(f"mesos-spec: {error}", file=sys.stderr)
         return ExitCode.USAGE
+    except Exception as error:  # of a specification's functions, or it is ours
+        from mesos_spec.tools.search.blame import blame
+
+        wrong = blame(error)
+        if wrong is None:
+            raise
+        print(f"mesos-spec: {wrong}", file=sys.stderr)
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         print("mesos-spec: interrupted; nothing is known", file=sys.stderr)
         return ExitCode.UNKNOWN

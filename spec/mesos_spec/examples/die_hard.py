@@ -5,7 +5,7 @@ The shortest way takes six steps.  (Lamport's first TLA+ example, after the film
 
 from __future__ import annotations
 
-from mesos_spec.kernel import Cells, Const, Specification, action, always, require
+from mesos_spec.kernel import Cells, Const, Model, Specification, action, always, require
 
 
 class State(Cells):
@@ -76,3 +76,5 @@ SPEC = Specification(
     actions=(fill_small, fill_big, empty_small, empty_big, small_to_big, big_to_small),
     always=(the_goal_is_not_reached,),
 )
+
+MODEL = Model(name="die_hard", title="Four gallons from three and five.", spec=SPEC, bounds=4)

@@ -13,6 +13,7 @@ from mesos_spec.kernel import (
     Cells,
     Const,
     Fifo,
+    Model,
     Per,
     Specification,
     action,
@@ -122,3 +123,12 @@ SPEC = Specification(
 def everybody_is_served(s: Post) -> bool:
     """Everybody has all they want."""
     return all(s.got[customer] == 2 for customer in s.customers)
+
+
+MODEL = Model(
+    name="post_office",
+    title="Two customers want two stamps each.",
+    spec=SPEC,
+    bounds=("a", "b"),
+    quiescent=everybody_is_served,
+)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from mesos_spec.kernel import (
     Cells,
     Const,
+    Counts,
+    Model,
     Per,
     Specification,
     action,
@@ -116,4 +118,12 @@ SPEC = Specification(
     ),
     always=(nobody_disagrees,),
     sometimes=(all_commit,),
+)
+
+MODEL = Model(
+    name="two_phase_commit",
+    title="Three resource managers agree.",
+    spec=SPEC,
+    bounds=("a", "b", "c"),
+    expect=Counts(states=288, steps=1145, depth=10),
 )

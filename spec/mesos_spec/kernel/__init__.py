@@ -40,13 +40,14 @@ from mesos_spec.kernel.claims import (
     eventually,
     sometimes,
 )  # fmt: skip
+from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.kernel.names import Domain, Named
 from mesos_spec.kernel.values import Bag, Fifo, Table, Untold, check_message_types
 
 __all__ = [
-    "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Disabled",
-    "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Named", "Per", "Reads",
-    "Sometimes", "Specification", "Surprise", "Table", "Untold", "action", "always",
+    "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Counts",
+    "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Model", "Named",
+    "Per", "Reads", "Sometimes", "Specification", "Surprise", "Table", "Untold", "action", "always",
     "check_message_types", "each_step", "eventually", "per", "receive", "receive_any", "redo",
     "require", "show", "sometimes", "undo",
 ]  # fmt: skip

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from mesos_spec.kernel.cells import Cell, Cells
+from mesos_spec.kernel.cells import Cell, Cells, show
 from mesos_spec.kernel.names import Domain, Named, names
-from mesos_spec.kernel.values import Untold
+from mesos_spec.kernel.values import Untold, check_value
 
 if TYPE_CHECKING:
     from mesos_spec.kernel.actions import Action
@@ -33,8 +34,8 @@ class _OfStates(Named, Generic[S, P]):
 
     def broken(self, s: S, given: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """The first names for which it does not hold in `s`, or None if it holds for all."""
-        holds: Callable[..., bool] = self.holds
-        return next((b for b in self.bindings(s, given) if not holds(s, **b)), None)
+        asked = (b for b in self.bindings(s, given) if not self.answer(self.holds, s, **b))
+        return next(asked, None)
 
 
 class Always(_OfStates[S, P]):
@@ -46,8 +47,7 @@ class Sometimes(_OfStates[S, P]):
 
     def seen(self, s: S) -> bool:
         """Whether it holds in `s` for some binding."""
-        holds: Callable[..., bool] = self.holds
-        return any(holds(s, **b) for b in self.bindings(s))
+        return any(self.answer(self.holds, s, **b) for b in self.bindings(s))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,8 +68,8 @@ class EachStep(Named, Generic[S, P]):
         self, before: S, after: S, given: Mapping[str, Any] | None = None
     ) -> dict[str, Any] | None:
         """The first names for which the step breaks it, or None."""
-        holds: Callable[..., bool] = self.holds
-        return next((b for b in self.bindings(after, given) if not holds(before, after, **b)), None)
+        every = self.bindings(after, given)
+        return next((b for b in every if not self.answer(self.holds, before, after, **b)), None)
 
 
 def always(
@@ -141,9 +141,10 @@ class Specification(Generic[S]):
             *self.eventually,
         ):
             if one.name in seen:
-                raise Untold(f"{self.name} has two of the name {one.name}: rename one")
+                raise Untold(f"{self.name} has two of the name {one.name}: rename one", one.source)
             if not one.doc:
-                raise Untold(f"{self.name}: {one.name} has no docstring: say what it means")
+                says = f"{self.name}: {one.name} has no docstring: say what it means"
+                raise Untold(says, one.source)
             seen.add(one.name)
         for claim in self.eventually:
             for name in claim.fair:
@@ -158,13 +159,32 @@ class Specification(Generic[S]):
         raise Untold(f"{self.name} has no action {name}; it has {[a.name for a in self.actions]}")
 
     def start(self, bounds: Any) -> S:
-        """The initial state.  Raises `Untold` where an action or claim names a field it has not."""
+        """The initial state.
+
+        Raises `Untold` where it holds what a cell may not keep, and where an action or claim names
+        a field it has not.
+        """
         s = self.init(bounds)
-        fields = s._layout.keys()
-        named = [(a.name, "changes", a.changes) for a in self.actions]
-        named += [(p.name, "watches", p.watches) for p in self.each_step]
-        named += [(self.name, "channels", frozenset(self.channels))]
-        for name, where, words in named:
-            for word in sorted(words - fields):
-                raise Untold(f"{name}: {where}= names {word}, which is no field of the state")
+        for cell, value in s.cells():
+            try:
+                check_value(value)
+            except Untold as e:
+                says = f"{self.name} begins with {show(cell)} = {value!r}: {e}"
+                raise Untold(says, self.init) from e
+        changed = [(a, "changes", a.changes) for a in self.actions]
+        watched = [(p, "watches", p.watches) for p in self.each_step]
+        for one, where, words in (*changed, *watched):
+            self._know(s, one.name, where, words, one.source)
+        self._know(s, self.name, "channels", frozenset(self.channels), None)
         return s
+
+    def _know(
+        self, s: S, name: str, where: str, words: frozenset[str], about: Callable[..., Any] | None
+    ) -> None:
+        """Raise `Untold` where `words` are not all fields of the state."""
+        known = list(s._layout)
+        for word in sorted(words - set(known)):
+            near = get_close_matches(word, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            text = f"{name}: {where}= names {word}, which is no field of the state: {hint}"
+            raise Untold(text, about)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import Cells, Specification
+from mesos_spec.kernel.cells import Cells
+from mesos_spec.kernel.claims import Specification
 
 S = TypeVar("S", bound=Cells)
 

@@ -17,6 +17,8 @@ from mesos_spec.kernel.values import Untold
 
 Domain = Callable[..., Iterable[Any]]
 
+MOST_VALUES = 10_000  #: a domain that gives more is taken to have no end
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Named:
@@ -28,6 +30,7 @@ class Named:
     takes: Mapping[str, tuple[str, ...]]  #: the earlier names each domain depends on
     given: tuple[str, ...] = field(default=())  #: names without a domain: somebody must give them
     cites: tuple[str, ...] = ()  #: requirement ids
+    source: Callable[..., Any] | None = None  #: the function that says it, as it is written
 
     def bindings(
         self, s: Cells, given: Mapping[str, Any] | None = None
@@ -39,7 +42,11 @@ class Named:
         bound = dict(given or {})
         missing = [name for name in self.given if name not in bound]
         if missing:
-            raise Untold(f"{self.name} needs {', '.join(missing)} given: there is no domain for it")
+            raise Untold(
+                f"{self.name} needs {', '.join(missing)} given: there is no domain for it. Say "
+                f"where it ranges ({missing[0]}=…), or read it from the message that carries it",
+                self.source,
+            )
         return self._bind(s, bound, [name for name in self.over if name not in bound])
 
     def _bind(self, s: Cells, bound: dict[str, Any], left: list[str]) -> Iterator[dict[str, Any]]:
@@ -47,8 +54,44 @@ class Named:
             yield bound
             return
         name, *rest = left
-        for value in self.over[name](s, *(bound[n] for n in self.takes[name])):
+        for value in self.values(s, name, bound):
             yield from self._bind(s, {**bound, name: value}, rest)
+
+    def values(self, s: Cells, name: str, bound: Mapping[str, Any]) -> Iterator[Any]:
+        """Where `name` ranges, the names before it being bound.
+
+        Raises `Untold` if its domain gives nothing to go through, or has no end.
+        """
+        domain = self.over[name]
+        listed = domain(s, *(bound[n] for n in self.takes[name]))
+        if not isinstance(listed, Iterable):
+            raise Untold(
+                f"{self.name}: the domain of {name} gives {listed!r}: it must give the values "
+                f"to go through",
+                domain,
+            )
+        for count, value in enumerate(listed):
+            if count == MOST_VALUES:
+                raise Untold(
+                    f"{self.name}: the domain of {name} has given {MOST_VALUES:,} values and goes "
+                    f"on: give it an end, by the sizes of the model (a Const field) say",
+                    domain,
+                )
+            yield value
+
+    def answer(self, holds: Callable[..., bool], *states: Cells, **bound: Any) -> bool:
+        """What a property says.  Raises `Untold`, from what it raised, if it cannot."""
+        try:
+            return holds(*states, **bound)
+        except Untold:
+            raise
+        except Exception as e:
+            names = ", ".join(f"{name}={value}" for name, value in bound.items())
+            raise Untold(
+                f"{self.name}({names}) raises {type(e).__name__}: {e}: "
+                f"a property must have an answer in every state",
+                holds,
+            ) from e
 
 
 def names(body: Callable[..., Any], states: int, over: Mapping[str, Domain]) -> dict[str, Any]:
@@ -75,4 +118,5 @@ def names(body: Callable[..., Any], states: int, over: Mapping[str, Domain]) -> 
         "over": dict(over),
         "takes": takes,
         "given": tuple(p for p in parameters if p not in over),
+        "source": body,
     }

@@ -8,7 +8,8 @@ different classes are equal, so a channel refuses any message that is not a froz
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -17,7 +18,14 @@ D = TypeVar("D")
 
 
 class Untold(Exception):
-    """The specification broke a rule of its own language.  The text says which, and what to do."""
+    """The specification broke a rule of its own language.  The text says which, and what to do.
+
+    `about` is the function that is at fault, where no line of it was running.
+    """
+
+    def __init__(self, text: str, about: Callable[..., Any] | None = None) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 class WrongDelivery(Untold):
@@ -249,6 +257,49 @@ class Bag(Generic[V]):
 
     def __repr__(self) -> str:
         return "⟅" + ", ".join(map(repr, self.mail)) + "⟆"
+
+
+# ---- what may be kept ----------------------------------------------------------------------
+_PLAIN = (type(None), bool, int, float, str, bytes, Enum)
+_INSTEAD: dict[type, str] = {
+    list: "a tuple",
+    dict: "a Table",
+    set: "a frozenset",
+    bytearray: "bytes",
+}
+
+
+def check_value(value: Any) -> None:
+    """Raise `Untold` if `value` could change while a cell keeps it, in any of its parts."""
+    if isinstance(value, _PLAIN):
+        return
+    if isinstance(value, Table):
+        parts: Iterable[Any] = [part for item in value._d.items() for part in item]
+    elif isinstance(value, Fifo | Bag):
+        parts = value.mail
+    elif isinstance(value, tuple | frozenset):
+        parts = value
+    else:
+        kind = type(value)
+        if not _stays_the_same(kind):
+            instead = _INSTEAD.get(kind, "a NamedTuple or a @dataclass(frozen=True, slots=True)")
+            raise Untold(f"a {kind.__name__} can change while a cell keeps it: write {instead}")
+        fields: Iterable[str] = getattr(value, "__dataclass_fields__", ())
+        parts = [getattr(value, name) for name in fields]
+    for part in parts:
+        check_value(part)
+
+
+def _stays_the_same(kind: type) -> bool:
+    """Whether objects of a class are equal by what they are made of, and that can't be changed.
+
+    A class that is no dataclass, and says itself what makes two of it equal, is believed.
+    """
+    made: Any = getattr(kind, "__dataclass_params__", None)
+    if made is not None:
+        return bool(made.frozen and made.eq)
+    its_own = [getattr(kind, name) for name in ("__hash__", "__eq__")]
+    return its_own[0] is not None and its_own != [object.__hash__, object.__eq__]
 
 
 # ---- equal and alike -----------------------------------------------------------------------

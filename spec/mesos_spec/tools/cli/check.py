@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json, unknown
+from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json
 
 if TYPE_CHECKING:
     from mesos_spec.kernel.model import Model
@@ -27,10 +27,12 @@ for example:
   mesos-spec check --all --json       all that are meant to be finished, for a machine
   mesos-spec check removal --max-seconds 60      as far as a minute goes
   mesos-spec check offers --plain     without remembering anything: slow, and an oracle
+  mesos-spec check riddles/jugs.py:MODEL         a specification of your own
+  mesos-spec check mesos_spec.examples.die_hard:MODEL
 
 Ctrl-C ends the search that is running and says what is known so far.
 exit codes: 0 checked; 1 a property is broken; 2 not finished, not all seen, or not the pinned
-counts; 5 used wrongly.
+counts; 5 used wrongly, or the specification is wrong (it says on which line).
 """
 
 #: A model with at most this many pinned states is quick: it takes seconds.
@@ -39,7 +41,7 @@ QUICK_STATES = 60_000
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mesos-spec check`."""
-    parser.add_argument("models", metavar="MODEL", nargs="*", help="names; none: the quick models")
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="names; none: the quick ones")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="every model whose counts are pinned")
     which.add_argument(
@@ -93,15 +95,12 @@ def run(args: argparse.Namespace) -> int:
 def _chosen(args: argparse.Namespace) -> Sequence[Model[Any]]:
     """The models that were asked for, in the order of the specification."""
     from mesos_spec.models import MODELS
+    from mesos_spec.tools.cli.find import find_all
 
     if args.models and (args.all or args.nightly):
         raise Misused("name models, or ask for --all or --nightly, not both")
-    known = {model.name: model for model in MODELS}
-    for name in args.models:
-        if name not in known:
-            raise unknown("model", name, known)
     if args.models:
-        return [known[name] for name in args.models]
+        return [model for name in args.models for model in find_all(name)]
     if args.nightly:
         return MODELS
     pinned = [model for model in MODELS if model.expect is not None]

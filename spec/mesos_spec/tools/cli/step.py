@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from mesos_spec.tools.cli.common import ExitCode, unknown
+from mesos_spec.tools.cli.common import ExitCode
 
 EXAMPLE = """\
 for example:
@@ -27,17 +27,14 @@ for example:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mesos-spec step`."""
-    parser.add_argument("model", metavar="MODEL", help="see `mesos-spec list models`")
+    parser.add_argument("model", metavar="MODEL", help="a model, or FILE.py:MODEL")
 
 
 def run(args: argparse.Namespace) -> int:
     """Read commands until there are no more."""
-    from mesos_spec import models
+    from mesos_spec.tools.cli.find import find
 
-    try:
-        model = models.named(args.model)
-    except KeyError:
-        raise unknown("model", args.model, [m.name for m in models.MODELS]) from None
+    model = find(args.model)
     print(f"{model.name}: {model.title}")
     Walk(model).go(_commands())
     return ExitCode.OK

@@ -40,15 +40,15 @@ def changed(result: Result[Any]) -> list[str]:
 def exit_code(result: Result[Any]) -> ExitCode:
     """What one search says: broken, unknown (unfinished, unseen, not as pinned), or well."""
     if result.broken is not None:
-        return ExitCode.SAFETY
+        return ExitCode.USAGE if result.broken.wrong else ExitCode.SAFETY
     if not result.finished or result.unseen or changed(result):
         return ExitCode.UNKNOWN
     return ExitCode.OK
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The exit code of several searches: a broken property, else a doubt, else none."""
-    ranked = (ExitCode.OK, ExitCode.UNKNOWN, ExitCode.LIVENESS, ExitCode.SAFETY)
+    """The exit code of several searches: the worst thing that is known of one."""
+    ranked = (ExitCode.OK, ExitCode.UNKNOWN, ExitCode.LIVENESS, ExitCode.SAFETY, ExitCode.USAGE)
     return max(codes, key=ranked.index, default=ExitCode.OK)
 
 
@@ -62,6 +62,8 @@ def row(result: Result[Any]) -> str:
 
 
 def _result(result: Result[Any]) -> str:
+    if result.broken is not None and result.broken.wrong:
+        return "WRONG: the specification cannot be run everywhere"
     if result.broken is not None:
         return f"BROKEN: {named(result.broken.claim, result.broken.bound)}"
     if not result.finished:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import Cells, Effects, show
 from mesos_spec.kernel.model import Counts, Model
+from mesos_spec.tools.search.blame import blame
 from mesos_spec.tools.search.memo import Memoised
 from mesos_spec.tools.search.worlds import Asked, Broken, Plain, Raised, World
 
@@ -23,6 +24,7 @@ N = TypeVar("N")
 
 HEADS = "every_head_is_consumed"  #: the claim that `Specification.channels` stands for
 DEADLOCK = "something_is_possible"  #: the claim that `Model.quiescent` qualifies
+WRONG = "the_specification_can_be_run"  #: the claim that a property that raises breaks, say
 EVERY = 4096  #: expanded states between two reports of progress
 
 
@@ -50,6 +52,7 @@ class Counterexample(Behaviour[S]):
     claim: str  #: the property; or the action whose body raised
     bound: Mapping[str, Any]  #: the names it is broken for
     why: str  #: the same as a sentence
+    wrong: bool = False  #: the specification itself is at fault: `why` says on which line
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,7 @@ class _Fault:
     bound: Mapping[str, Any]
     why: str
     at: int
+    wrong: bool = False
     step: tuple[str, Mapping[str, Any]] | None = None
 
 
@@ -170,7 +174,7 @@ def _fault(broken: Broken, at: int, step: tuple[str, Mapping[str, Any]] | None =
     claim, bound = broken
     names = ", ".join(f"{name}={value}" for name, value in bound.items())
     why = f"{claim} does not hold" + (f" for {names}" if names else "")
-    return _Fault(claim, bound, why, at, step)
+    return _Fault(claim, bound, why, at, step=step)
 
 
 class _Search(Generic[S, N]):
@@ -187,9 +191,22 @@ class _Search(Generic[S, N]):
         self.unseen = {claim.name for claim in model.spec.sometimes}
         self.witnesses: dict[str, int] = {}
         self.fault: _Fault | None = None
+        self.looking_at = 0  # the state that is being asked
 
     def run(self) -> Result[S]:
         """Expand every state in the order they were found."""
+        stopped = ""
+        try:
+            stopped = self._run()
+        except Exception as error:  # of the specification's functions, or it goes on
+            found = blame(error)
+            if found is None:
+                raise
+            self.fault = _Fault(WRONG, {}, str(found), self.looking_at, wrong=True)
+        return self._result(stopped)
+
+    def _run(self) -> str:
+        """Why the search ended before it was through; empty if it did not."""
         self._visit(self.world.first, -1)
         stopped, at = "", 0
         while at < len(self.nodes) and self.fault is None and not stopped:
@@ -201,13 +218,13 @@ class _Search(Generic[S, N]):
                 stopped = self.limits.reached(len(self.nodes))
             if at % EVERY == 0 and self.limits.progress is not None:
                 self.limits.progress(self._progress(at))
-        return self._result("" if at == len(self.nodes) else stopped)
+        return "" if at == len(self.nodes) else stopped
 
     def _visit(self, node: N, parent: int) -> None:
         """Take up a state: number it if it is new, and check what must hold in it."""
         if node in self.found:
             return
-        number = self.found[node] = len(self.nodes)
+        number = self.found[node] = self.looking_at = len(self.nodes)
         self.nodes.append(node)
         self.parents.append(parent)
         broken = self.world.broken(node)
@@ -220,7 +237,7 @@ class _Search(Generic[S, N]):
 
     def _expand(self, at: int) -> None:
         """Try everything in a state."""
-        node = self.nodes[at]
+        node, self.looking_at = self.nodes[at], at
         if self.world.is_cut(node):
             self.cut += 1
             return
@@ -229,7 +246,7 @@ class _Search(Generic[S, N]):
         for step in self.world.steps(node):
             if isinstance(step, Raised):
                 why = f"{step.action} fails: {step.error}"
-                self.fault = _Fault(step.action, step.bound, why, at)
+                self.fault = _Fault(step.action, step.bound, why, at, wrong=True)
                 return
             steps += 1
             if step.breaks is not None:
@@ -237,6 +254,7 @@ class _Search(Generic[S, N]):
                 return
             delivered.update(step.delivers)
             self._visit(step.to, at)
+            self.looking_at = at
             if self.fault is not None:
                 return
         self.steps += steps
@@ -285,7 +303,7 @@ class _Search(Generic[S, N]):
         if fault.step is not None:
             way = (*way, self._taken(self.nodes[fault.at], *fault.step))
         first = self.world.state(self.world.first)
-        return Counterexample(first, way, fault.claim, fault.bound, fault.why)
+        return Counterexample(first, way, fault.claim, fault.bound, fault.why, fault.wrong)
 
     # ---- reports ---------------------------------------------------------------------------
     def _progress(self, at: int) -> Progress:

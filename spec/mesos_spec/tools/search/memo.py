@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import Action, Cells, Disabled, Domain, Effects, Named, undo
+from mesos_spec.kernel import Action, Cells, Disabled, Effects, Named, Untold, undo
 from mesos_spec.kernel.model import Model
+from mesos_spec.tools.search.blame import failure
 from mesos_spec.tools.search.questions import Packing, Question, Row, trimmed
 from mesos_spec.tools.search.worlds import (
     Asked,
@@ -97,17 +98,22 @@ class Memoised(Generic[S]):
                 except Disabled:
                     continue
                 except Exception as e:
-                    ways.append(Raised(action.name, bound, f"{type(e).__name__}: {e}"))
+                    ways.append(Raised(action.name, bound, failure(e)))
                     continue
                 undo(s, effects)
-                ways.append(self._way(s, bound, effects))
+                ways.append(self._way(action, s, bound, effects))
             return _Tried(tuple(ways), asked)
 
         return Question(action.name, self._packing, ask, forget)
 
-    def _way(self, s: S, bound: Mapping[str, Any], effects: Effects) -> _Way:
+    def _way(
+        self, action: Action[S, ...], s: S, bound: Mapping[str, Any], effects: Effects
+    ) -> _Way:
         place, number = self._packing.place, self._packing.number
-        writes = tuple((place(cell), number(place(cell), e[1])) for cell, e in effects.items())
+        try:
+            writes = tuple((place(cell), number(place(cell), e[1])) for cell, e in effects.items())
+        except Untold as e:
+            raise Untold(f"{action.name}: {e}", action.source) from e
         breaks = broken_by(self.spec, s, s.after(effects), effects)
         return _Way(bound, writes, delivered(effects), breaks)
 
@@ -176,11 +182,10 @@ class Memoised(Generic[S]):
 def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:
     """The ways to bind the leading names of `named` whose domains read nothing of the state."""
     found: list[dict[str, Any]] = [{}]
-    for name, domain in named.over.items():
+    for name in named.over:
         more = []
         for bound in found:
-            earlier = [bound[n] for n in named.takes[name]]
-            values, reads = s.listen(partial(_listed, domain, earlier))
+            values, reads = s.listen(partial(_listed, named, name, bound))
             if reads:
                 return found
             more += [{**bound, name: value} for value in values]
@@ -188,5 +193,5 @@ def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:
     return found
 
 
-def _listed(domain: Domain, earlier: list[Any], s: Cells) -> list[Any]:
-    return list(domain(s, *earlier))
+def _listed(named: Named, name: str, bound: Mapping[str, Any], s: Cells) -> list[Any]:
+    return list(named.values(s, name, bound))

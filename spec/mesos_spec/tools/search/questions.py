@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import EVERY_KEY, Cell, Cells, Untold, redo, show
-from mesos_spec.kernel.values import alike
+from mesos_spec.kernel.values import alike, check_value
 
 S = TypeVar("S", bound=Cells)
 A = TypeVar("A")
@@ -50,17 +50,29 @@ class Packing(Generic[S]):
     def number(self, place: int, value: Any) -> int:
         """The number of `value` in the cell at `place`."""
         numbers = self._numbers[place]
-        number = numbers.setdefault(value, len(numbers))
+        try:
+            number = numbers.setdefault(value, len(numbers))
+        except TypeError:
+            self._check(place, value)
+            raise
         if number == len(self._values[place]):
+            self._check(place, value)
             self._values[place].append(value)
         else:
             known = self._values[place][number]
             if not alike(known, value):
                 raise Untold(
-                    f"{self.cells[place]} holds {known!r} and {value!r}, which are equal and not "
-                    f"the same: a search would merge states that differ"
+                    f"{show(self.cells[place])} holds {known!r} and {value!r}, which are equal "
+                    f"and not the same: a search would merge states that differ. Let them be of "
+                    f"one type, or differ"
                 )
         return number
+
+    def _check(self, place: int, value: Any) -> None:
+        try:
+            check_value(value)
+        except Untold as e:
+            raise Untold(f"{show(self.cells[place])} is given {value!r}: {e}") from e
 
     def show(self, row: list[int]) -> S:
         """The state that `row` stands for; good until the next call."""

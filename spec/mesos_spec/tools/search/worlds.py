@@ -12,8 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from mesos_spec.kernel import Action, Bag, Cell, Cells, Disabled, Effects, Fifo, Specification
-from mesos_spec.kernel.model import Model
+from mesos_spec.kernel import (
+    Action,
+    Bag,
+    Cell,
+    Cells,
+    Disabled,
+    Effects,
+    Fifo,
+    Model,
+    Specification,
+    Untold,
+    show,
+)
+from mesos_spec.kernel.values import check_value
+from mesos_spec.tools.search.blame import failure
 
 S = TypeVar("S", bound=Cells)
 N = TypeVar("N")
@@ -89,7 +102,8 @@ class Plain(Generic[S]):
         except Disabled:
             return None
         except Exception as e:
-            return Raised(action.name, bound, f"{type(e).__name__}: {e}")
+            return Raised(action.name, bound, failure(e))
+        _keepable(action, effects)
         self._taken[action.name] += 1
         breaks = broken_by(self.spec, s, after, effects)
         return Step(action.name, bound, after, delivered(effects), breaks)
@@ -117,6 +131,16 @@ class Plain(Generic[S]):
     def coverage(self) -> tuple[Counter[str], Counter[Asked]]:
         """How often each action was taken, and each guard asked with which answer."""
         return self._taken.copy(), self._asked.copy()
+
+
+def _keepable(action: Action[S, ...], effects: Effects) -> None:
+    """Raise `Untold` where a step writes what no cell may keep."""
+    for cell, (_, new) in effects.items():
+        try:
+            check_value(new)
+        except Untold as e:
+            text = f"{action.name}: {show(cell)} is given {new!r}: {e}"
+            raise Untold(text, action.source) from e
 
 
 def broken_by(spec: Specification[S], before: S, after: S, effects: Effects) -> Broken | None:
