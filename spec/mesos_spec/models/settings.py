@@ -12,8 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from mesos_spec.bounds import Bounds
-from mesos_spec.domains import lines, links, named_executors, streams
-from mesos_spec.kernel import Action, Cell, Disabled, Domain, EachStep, Per, Specification
+from mesos_spec.kernel import (
+    Action,
+    Crowded,
+    Disabled,
+    Domain,
+    EachStep,
+    Heads,
+    Per,
+    Quiet,
+    Specification,
+)
 from mesos_spec.kernel.claims import Sometimes
 from mesos_spec.mesos import ACTIONS, ALWAYS, CHANNELS, EACH_STEP
 from mesos_spec.network import own_stream
@@ -114,15 +123,6 @@ HEARERS = {
     "to_executor": "environment",
 }
 
-#: Every channel there may be, by field.
-KEYS: dict[str, Callable[[State], Iterable[Any]]] = {
-    "up": links,
-    "down": links,
-    "calls": lines,
-    "events": streams,
-    "to_executor": named_executors,
-}
-
 #: Actions that empty a channel instead of hearing what is in it.
 DEAF = frozenset(
     {
@@ -148,27 +148,8 @@ def promptly(actions: Iterable[Action[State, ...]], *fields: str) -> list[Action
 def _put_off(one: Action[State, ...], fields: tuple[str, ...]) -> Action[State, ...]:
     """An action that waits until there is no mail in the channels of `fields`."""
     first, domain = next(iter(one.over.items()))
-
-    def quiet(s: State) -> Iterable[Any]:
-        waits = any(len(getattr(s, field)[key]) for field in fields for key in KEYS[field](s))
-        return () if waits else domain(s)
-
-    over: dict[str, Domain] = {**one.over, first: quiet}
+    over: dict[str, Domain] = {**one.over, first: Quiet(domain, fields)}
     return replace(one, over=over)
-
-
-def heads(prompt: tuple[str, ...]) -> Callable[[State], list[Cell]]:
-    """The channels that must be served: the prompt ones that have mail, else all others.
-
-    Of both only those that somebody hears: mail to who has left is lost, sooner or later.
-    """
-
-    def cells(s: State) -> list[Cell]:
-        full = [(f, k) for f in CHANNELS for k in KEYS[f](s) if len(getattr(s, f)[k])]
-        first = [(f, k) for f, k in full if f in prompt] or full
-        return [(f, k) for f, k in first if is_heard(s, f, k)]
-
-    return cells
 
 
 def is_heard(s: State, field: str, key: Any) -> bool:
@@ -184,17 +165,12 @@ def is_heard(s: State, field: str, key: Any) -> bool:
     return True
 
 
-def crowded(room: int, prompt: tuple[str, ...]) -> Callable[[State], bool]:
+def crowded(room: int, prompt: tuple[str, ...]) -> Crowded:
     """The states beyond a model's bounds: a channel holds more than `room` messages.
 
     Prompt channels may: they are heard before anything is added.
     """
-    fields = [field for field in CHANNELS if field not in prompt]
-
-    def beyond(s: State) -> bool:
-        return any(len(getattr(s, f)[key]) > room for f in fields for key in KEYS[f](s))
-
-    return beyond
+    return Crowded(tuple(field for field in CHANNELS if field not in prompt), room)
 
 
 def specification(
@@ -219,5 +195,5 @@ def specification(
         always=ALWAYS,
         each_step=EACH_STEP + claims,
         sometimes=sometimes,
-        heads=heads(prompt),
+        heads=Heads(CHANNELS, prompt, is_heard),
     )

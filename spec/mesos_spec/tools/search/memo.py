@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import Action, Cells, Disabled, Effects, Named, Untold, undo
+from mesos_spec.kernel import (
+    Action,
+    Cell,
+    Cells,
+    Crowded,
+    Disabled,
+    Effects,
+    Heads,
+    Named,
+    Untold,
+    undo,
+)
+from mesos_spec.kernel.mail import without_quiet
 from mesos_spec.kernel.model import Model
 from mesos_spec.tools.search.blame import failure
 from mesos_spec.tools.search.questions import Packing, Question, Row, trimmed
@@ -59,6 +71,7 @@ class Memoised(Generic[S]):
     """The same answers as `Plain`, in the same order, from questions that are remembered."""
 
     def __init__(self, model: Model[S]) -> None:
+        self.model = model
         self.spec = spec = model.spec
         start = spec.start(model.bounds)
         self._packing = packing = Packing(start)
@@ -66,8 +79,8 @@ class Memoised(Generic[S]):
         self._taken: Counter[str] = Counter()  # by answers that were not kept
         self._asked: Counter[Asked] = Counter()
         self._tries = [
-            (action.name, self._question(action, given))
-            for action in spec.actions
+            (action.name, self._question(action, given), fields)
+            for action, fields in map(without_quiet, spec.actions)
             for given in unrolled(action, start)
         ]
         self._always = [
@@ -82,6 +95,9 @@ class Memoised(Generic[S]):
         heads = spec.heads
         self._heads = Question("heads", packing, lambda s: [*heads(s)]) if heads else None
         self._letters: dict[tuple[int, int], list[Letter]] = {}
+        self._heard: dict[int, Question[S, bool]] = {}
+        self._full: dict[tuple[int, int], bool] = {}
+        self._places: dict[tuple[str, ...], tuple[int, list[int]]] = {}
 
     def _question(self, action: Action[S, ...], given: Mapping[str, Any]) -> Question[S, _Tried]:
         """In which ways `action` goes on, with some names bound already."""
@@ -125,7 +141,9 @@ class Memoised(Generic[S]):
         """Every action, for every way to bind its names."""
         found: list[Step[Row] | Raised] = []
         row = self._packing.widened(node)
-        for name, question in self._tries:
+        for name, question, waits_for in self._tries:
+            if waits_for and self._with_mail(row, waits_for):
+                continue
             for way in question.answer(row).ways:
                 if isinstance(way, Raised):
                     found.append(way)
@@ -147,7 +165,17 @@ class Memoised(Generic[S]):
 
     def is_cut(self, node: Row) -> bool:
         """Whether the state is beyond the model's bounds."""
-        return self._cut is not None and self._cut.answer(self._packing.widened(node))
+        cut = self.model.cut
+        if not isinstance(cut, Crowded):
+            return self._cut is not None and self._cut.answer(self._packing.widened(node))
+        row = self._packing.widened(node)
+        for place in self._with_mail(row, cut.fields):
+            key = place, row[place]
+            if key not in self._full:
+                self._full[key] = cut.is_full(self._packing.value(*key))
+            if self._full[key]:
+                return True
+        return False
 
     def seen(self, node: Row, unseen: Iterable[str]) -> list[str]:
         """Which of the SOMETIMES properties in `unseen` hold here."""
@@ -158,7 +186,9 @@ class Memoised(Generic[S]):
         """What waits at the head of a channel."""
         row = self._packing.widened(node)
         cells = self._packing.cells
-        if self._heads is not None:
+        if isinstance(self.spec.heads, Heads):
+            places = self._served(row, self.spec.heads)
+        elif self._heads is not None:
             places = [self._packing.place(cell) for cell in self._heads.answer(row)]
         else:
             places = [p for p, cell in enumerate(cells) if cell[0] in self.spec.channels]
@@ -170,10 +200,29 @@ class Memoised(Generic[S]):
             found += self._letters[key]
         return found
 
+    def _with_mail(self, row: list[int], fields: tuple[str, ...]) -> list[int]:
+        """The places of channels of `fields` that are not empty."""
+        cells = self._packing.cells
+        known, places = self._places.get(fields, (-1, []))
+        if known != len(cells):
+            places = [place for place, cell in enumerate(cells) if cell[0] in fields]
+            self._places[fields] = len(cells), places
+        return [place for place in places if place < len(row) and row[place]]
+
+    def _served(self, row: list[int], heads: Heads[S]) -> list[int]:
+        """The places of the channels that must be served."""
+        full = self._with_mail(row, heads.prompt) or self._with_mail(row, heads.fields)
+        for place in full:
+            if place not in self._heard:
+                cell = self._packing.cells[place]
+                ask = partial(_is_heard, heads, cell)
+                self._heard[place] = Question(f"heads, {cell}", self._packing, ask)
+        return [place for place in full if self._heard[place].answer(row)]
+
     def coverage(self) -> tuple[Counter[str], Counter[Asked]]:
         """How often each action was taken, and each guard asked with which answer."""
         taken, asked = self._taken.copy(), self._asked.copy()
-        for name, question in self._tries:
+        for name, question, _ in self._tries:
             for leaf in question.leaves:
                 leaf.answer.count(name, leaf.times, taken, asked)
         return +taken, +asked
@@ -191,6 +240,10 @@ def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:
             more += [{**bound, name: value} for value in values]
         found = more
     return found
+
+
+def _is_heard(heads: Heads[S], cell: Cell, s: S) -> bool:
+    return heads.is_heard(s, *cell)
 
 
 def _listed(named: Named, name: str, bound: Mapping[str, Any], s: Cells) -> list[Any]:
