@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from inspect import Signature, signature
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel.cells import Cell, Cells, Per
@@ -35,6 +36,11 @@ class Quiet:
 
     domain: Domain
     fields: tuple[str, ...]
+
+    @property
+    def __signature__(self) -> Signature:
+        """It depends on the names that `domain` depends on."""
+        return signature(self.domain)
 
     def __call__(self, s: Cells, *earlier: Any) -> Iterable[Any]:
         """Where the name ranges in `s`."""
