@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from docs.pages import reading
 from docs.pages.text import code, codes, page, paragraphs, requirements, sentence, table
 from mesos_spec import messages, properties
 from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Sometimes
+from mesos_spec.kernel.model import Model
 from mesos_spec.mesos import ACTIONS, SUBJECTS, of
-from mesos_spec.models import MODELS, witnesses
+from mesos_spec.models import BESIDE, MODELS, witnesses
 from mesos_spec.tools.judging.asking import MODELS_ONLY, RARELY
 
 PARTIES = ("master", "agent", "scheduler", "environment")
@@ -170,15 +172,7 @@ def _to_actions(named: list[str]) -> str:
 # ---- models --------------------------------------------------------------------------------
 def models() -> str:
     """docs/reference/models.md."""
-    rows = []
-    for model in MODELS:
-        n = model.expect
-        counts = (
-            ("not finished", "", "", "")
-            if n is None
-            else (f"{n.states:,}", f"{n.steps:,}", f"{n.depth}", f"{n.cut:,}")
-        )
-        rows.append((code(model.name), model.title, *counts))
+    head = ("model", "of what", "states", "steps", "depth", "cut")
     finished = [model.expect for model in MODELS if model.expect is not None]
     return page(
         "Models",
@@ -189,13 +183,31 @@ def models() -> str:
         "the steps to the farthest. States beyond the bounds are *cut*: checked, and not gone "
         "on from. The counts are pinned: whoever changes the specification changes them, and "
         "says which behaviours came or went.",
-        table(("model", "of what", "states", "steps", "depth", "cut"), rows),
+        table(head, _counted(MODELS)),
         f"{len(finished)} models with pinned counts: {sum(n.states for n in finished):,} states, "
         f"{sum(n.steps for n in finished):,} steps. {len(ACTIONS)} actions, "
         f"{len(claims(Always))} + {len(claims(EachStep))} claims asked of each.",
+        "Of specifications beside the protocol:",
+        table(head, _counted(BESIDE)),
+        "## Two levels",
+        "The protocol refines the ledger: every step that a model can take is a step of the "
+        "ledger, or moves no resources. `mesos-spec check NAME --refines` asks that of a model.",
         "## What a finished model says, and what not",
         "Every behaviour within its bounds has every property it was asked for. It says "
         "nothing of more agents, schedulers, tasks or messages than it has, of liveness "
         "without the fairness that is named, or of time: a timer may fire whenever it is "
         "armed.",
     )
+
+
+def _counted(models: Iterable[Model[Any]]) -> list[tuple[str, ...]]:
+    rows = []
+    for model in models:
+        n = model.expect
+        counts = (
+            ("not finished", "", "", "")
+            if n is None
+            else (f"{n.states:,}", f"{n.steps:,}", f"{n.depth}", f"{n.cut:,}")
+        )
+        rows.append((code(model.name), model.title, *counts))
+    return rows

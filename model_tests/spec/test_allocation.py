@@ -8,7 +8,7 @@ from mesos_spec.kernel import Table
 from mesos_spec.mesos import ACTIONS
 from mesos_spec.messages import Accept
 from mesos_spec.models.cases import A1, F1, F2, S1, S2, cluster, cpus, task, user
-from mesos_spec.models.settings import CLUSTER, begin, subscribed
+from mesos_spec.models.settings import CLUSTER, Beginning, subscribed
 from mesos_spec.offers import offer
 from mesos_spec.resources import NOTHING, Resources
 from mesos_spec.state import State
@@ -18,7 +18,7 @@ def two_frameworks(whole: Resources) -> State:
     """One agent with so much, two frameworks that wait for offers."""
     users = Table({S1: user(), S2: user(of=F2)})
     bounds = cluster(agents=Table({A1: whole}), schedulers=users, frameworks=(F1, F2), offers=99)
-    return begin((*CLUSTER, *subscribed("s2")))(bounds)
+    return Beginning((*CLUSTER, *subscribed("s2")))(bounds)
 
 
 def served(s: State, n: int, wants: dict[FrameworkId, Resources]) -> tuple[State, str] | None:

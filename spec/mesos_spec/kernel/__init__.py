@@ -8,7 +8,8 @@ says what it wrote, and `undo`.  Who writes a cell he did not announce, or asks 
 effect, is told at once.  Nothing in this module is about Mesos.
 
 Everything a specification imports is here; it lives in `values` (what cells hold), `cells`
-(states), `names` (bound names), `actions`, `claims` (properties) and `mail` (bounds on channels).
+(states), `names` (bound names), `actions`, `claims` (properties), `mail` (bounds on
+channels) and `refines` (two levels).
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ from mesos_spec.kernel.claims import (
 from mesos_spec.kernel.mail import Crowded, Heads, Quiet
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.kernel.names import Domain, Named
+from mesos_spec.kernel.refines import Move, Played, Refinement
 from mesos_spec.kernel.values import Bag, Fifo, Table, Untold, check_message_types
 
 __all__ = [
-    "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Counts",
-    "Crowded", "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Heads",
-    "Model", "Named", "Per", "Quiet", "Reads", "Sometimes", "Specification", "Surprise", "Table",
-    "Untold", "action", "always", "check_message_types", "each_step", "eventually", "per",
-    "receive", "receive_any", "redo", "require", "show", "sometimes", "undo",
+    "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Counts", "Crowded",
+    "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Heads", "Model",
+    "Move", "Named", "Per", "Played", "Quiet", "Reads", "Refinement", "Sometimes", "Specification",
+    "Surprise", "Table", "Untold", "action", "always", "check_message_types", "each_step",
+    "eventually", "per", "receive", "receive_any", "redo", "require", "show", "sometimes", "undo",
 ]  # fmt: skip

@@ -8,8 +8,10 @@ behaviours came or went.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mesos_spec.kernel.model import Model
-from mesos_spec.models import of_agents, of_leaders, of_offers, of_tasks
+from mesos_spec.models import of_agents, of_leaders, of_ledger, of_offers, of_tasks
 from mesos_spec.state import State
 
 #: From the offer of a resource to the succession of a master.
@@ -20,7 +22,10 @@ MODELS: tuple[Model[State], ...] = (
     *of_leaders.MODELS,
 )
 
+#: Of specifications beside the protocol.
+BESIDE: tuple[Model[Any], ...] = (*of_ledger.MODELS,)
 
-def named(name: str) -> Model[State]:
+
+def named(name: str) -> Model[Any]:
     """The model of that name.  Raises KeyError if there is none."""
-    return {one.name: one for one in MODELS}[name]
+    return {one.name: one for one in (*MODELS, *BESIDE)}[name]

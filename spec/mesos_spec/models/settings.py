@@ -7,8 +7,8 @@ is not reachable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mesos_spec.bounds import Bounds
@@ -20,6 +20,7 @@ from mesos_spec.kernel import (
     EachStep,
     Heads,
     Per,
+    Played,
     Quiet,
     Specification,
 )
@@ -73,26 +74,44 @@ RUNNING: Script = (
 )
 
 
-def begin(script: Script) -> Callable[[Bounds], State]:
-    """The initial state: an empty cluster in which a script was played.
+@dataclass(frozen=True)
+class Beginning:
+    """The initial state: an empty cluster in which a script was played."""
+
+    script: Script
+
+    def __call__(self, bounds: Bounds) -> State:
+        """The state after the script.  Raises ValueError where a step of it is not possible."""
+        return [self.empty(bounds), *(step.after for step in self.played(bounds))][-1]
+
+    def empty(self, bounds: Bounds) -> State:
+        """A cluster where nothing has happened yet."""
+        known = {one: Scheduler(program.framework) for one, program in bounds.schedulers.items()}
+        return State(bounds=bounds, scheduler=Per(known))
+
+    def played(self, bounds: Bounds) -> list[Played[State]]:
+        """The script, step by step."""
+        return play(self.empty(bounds), self.script, ACTIONS)
+
+
+def play(
+    s: State, script: Script, actions: Mapping[str, Action[State, ...]]
+) -> list[Played[State]]:
+    """A script from a state on; each step with the first names that it leaves open.
 
     Raises ValueError where a step of it is not possible.
     """
-
-    def init(bounds: Bounds) -> State:
-        known = {one: Scheduler(program.framework) for one, program in bounds.schedulers.items()}
-        s = State(bounds=bounds, scheduler=Per(known))
-        for name, given in script:
-            s = _first_step(s, ACTIONS[name], given)
-        return s
-
-    return init
+    steps: list[Played[State]] = []
+    for name, given in script:
+        steps.append(_first_step(s, actions[name], given))
+        s = steps[-1].after
+    return steps
 
 
-def _first_step(s: State, action: Action[State, ...], given: dict[str, Any]) -> State:
+def _first_step(s: State, action: Action[State, ...], given: dict[str, Any]) -> Played[State]:
     for bound in action.bindings(s, given):
         try:
-            return action(s, **bound)
+            return Played(s, action.name, bound, action(s, **bound))
         except Disabled:
             continue
     raise ValueError(f"{action.name} is not possible with {given}: no model can start like this")
@@ -190,7 +209,7 @@ def specification(
     found = [one for name, one in ACTIONS.items() if name in chosen or name not in CHOICES]
     return Specification(
         name=name,
-        init=begin(script),
+        init=Beginning(script),
         actions=tuple(promptly([*found, *own], *prompt)),
         always=ALWAYS,
         each_step=EACH_STEP + claims,

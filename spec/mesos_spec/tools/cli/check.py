@@ -26,6 +26,7 @@ for example:
   mesos-spec check offers kills       these two
   mesos-spec check --all --json       all that are meant to be finished, for a machine
   mesos-spec check removal --max-seconds 60      as far as a minute goes
+  mesos-spec check deposed --refines  is each step one of the ledger, or none there?
   mesos-spec check offers --plain     without remembering anything: slow, and an oracle
   mesos-spec check riddles/jugs.py:MODEL         a specification of your own
   mesos-spec check mesos_spec.examples.die_hard:MODEL
@@ -46,6 +47,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="every model whose counts are pinned")
     which.add_argument(
         "--nightly", action="store_true", help="also models that are not meant to be finished"
+    )
+    parser.add_argument(
+        "--refines", action="store_true", help="instead: does the protocol refine the ledger?"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there")
@@ -68,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = _chosen(args)
     if args.junit is not None and not args.junit.parent.is_dir():
         raise Misused(f"--junit {args.junit}: there is no folder {args.junit.parent}")
+    if args.refines:
+        return _refinements(chosen, args)
     results: list[Result[Any]] = []
     if not args.json:
         print(report.HEAD)
@@ -94,17 +100,29 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> Sequence[Model[Any]]:
     """The models that were asked for, in the order of the specification."""
-    from mesos_spec.models import MODELS
+    from mesos_spec.models import BESIDE, MODELS
     from mesos_spec.tools.cli.find import find_all
 
+    every = MODELS if args.refines else (*MODELS, *BESIDE)
     if args.models and (args.all or args.nightly):
         raise Misused("name models, or ask for --all or --nightly, not both")
+    if args.models and args.refines:
+        return [_protocol(model) for name in args.models for model in find_all(name)]
     if args.models:
         return [model for name in args.models for model in find_all(name)]
     if args.nightly:
-        return MODELS
-    pinned = [model for model in MODELS if model.expect is not None]
+        return every
+    pinned = [model for model in every if model.expect is not None]
     return pinned if args.all else [model for model in pinned if is_quick(model)]
+
+
+def _protocol(model: Model[Any]) -> Model[Any]:
+    """A model of the protocol.  Raises `Misused` for another: it does not refine the ledger."""
+    from mesos_spec.state import State
+
+    if not isinstance(model.spec.start(model.bounds), State):
+        raise Misused(f"{model.name} is no model of the protocol: --refines is asked of those")
+    return model
 
 
 def is_quick(model: Model[Any]) -> bool:
@@ -133,6 +151,35 @@ def _check(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> R
     )
     tick.clear()
     return result
+
+
+def _refinements(chosen: Sequence[Model[Any]], args: argparse.Namespace) -> int:
+    """Look at the models through the refinement mapping, and print what was found."""
+    from mesos_spec.refinement import PROTOCOL_REFINES_LEDGER
+    from mesos_spec.tools.report import refinements as report
+    from mesos_spec.tools.report.checks import worst
+    from mesos_spec.tools.search.checker import Limits
+    from mesos_spec.tools.search.refinement import Refined, check_refinement
+
+    results: list[Refined[Any, Any]] = []
+    if not args.json:
+        print(report.HEAD)
+    with _interruptible() as stopped:
+        for model in chosen:
+            limits = Limits(args.max_states, args.max_seconds, stop=lambda: "".join(stopped))
+            found = check_refinement(
+                model, PROTOCOL_REFINES_LEDGER, plain=args.plain, limits=limits
+            )
+            results.append(found)
+            if not args.json:
+                lines = report.row(found), report.details(found)
+                print("\n".join(filter(None, lines)), flush=True)
+            if stopped:
+                break
+    code = worst(map(report.exit_code, results))
+    if args.json:
+        say_json({"exit_code": int(code), "models": [report.plain(found) for found in results]})
+    return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(chosen) else code
 
 
 @contextmanager

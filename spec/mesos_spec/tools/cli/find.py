@@ -44,7 +44,9 @@ def find_all(name: str) -> list[Model[Any]]:
         try:
             return [models.named(name)]
         except KeyError:
-            raise unknown("model", name, [m.name for m in models.MODELS]) from None
+            raise unknown(
+                "model", name, [m.name for m in (*models.MODELS, *models.BESIDE)]
+            ) from None
     where, _, variable = name.partition(":")
     module = _module(where)
     known = models_in(module)

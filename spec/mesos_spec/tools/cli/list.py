@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _rows(sort: str) -> list[dict[str, Any]]:
     if sort == "models":
-        from mesos_spec.models import MODELS
+        from mesos_spec.models import BESIDE, MODELS
 
         return [
             {
@@ -46,7 +46,7 @@ def _rows(sort: str) -> list[dict[str, Any]]:
                 "says": m.title,
                 "states": None if m.expect is None else m.expect.states,
             }
-            for m in MODELS
+            for m in (*MODELS, *BESIDE)
         ]
     from mesos_spec.mesos import ACTIONS
     from mesos_spec.properties import ALWAYS, EACH_STEP

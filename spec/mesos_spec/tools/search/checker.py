@@ -131,8 +131,13 @@ def check(
     """
     limits = Limits(max_states, max_seconds, progress, stop)
     if plain:
-        return _Search(model, Plain(model), limits).run()
-    return _Search(model, Memoised(model), limits).run()
+        return search(model, Plain(model), limits)
+    return search(model, Memoised(model), limits)
+
+
+def search(model: Model[S], world: World[N, S], limits: Limits) -> Result[S]:
+    """Search `model` in a world that says what its steps are, and which are broken."""
+    return _Search(model, world, limits).run()
 
 
 @dataclass

@@ -8,7 +8,7 @@ these three differ, not as often as the state does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -41,6 +41,7 @@ from mesos_spec.tools.search.worlds import (
 )
 
 S = TypeVar("S", bound=Cells)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,11 @@ class Memoised(Generic[S]):
             for leaf in question.leaves:
                 leaf.answer.count(name, leaf.times, taken, asked)
         return +taken, +asked
+
+    def asking(self, name: str, ask: Callable[[S], A]) -> Callable[[Row], A]:
+        """A function of the state as a function of the node; it too is remembered."""
+        question = Question(name, self._packing, ask)
+        return lambda node: question.answer(self._packing.widened(node))
 
 
 def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ which remembers.  Nodes are a world's own way to write a state; `state(node)` gi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -30,6 +30,7 @@ from mesos_spec.tools.search.blame import failure
 
 S = TypeVar("S", bound=Cells)
 N = TypeVar("N")
+A = TypeVar("A")
 S_co = TypeVar("S_co", bound=Cells, covariant=True)
 
 Asked = tuple[str, str, bool]  #: action, guard, whether it held
@@ -69,6 +70,7 @@ class World(Protocol[N, S_co]):
     def seen(self, node: N, unseen: Iterable[str]) -> list[str]: ...
     def mail(self, node: N) -> Iterable[Letter]: ...
     def coverage(self) -> tuple[Counter[str], Counter[Asked]]: ...
+    def asking(self, name: str, ask: Callable[[S_co], A]) -> Callable[[N], A]: ...
 
 
 class Plain(Generic[S]):
@@ -131,6 +133,10 @@ class Plain(Generic[S]):
     def coverage(self) -> tuple[Counter[str], Counter[Asked]]:
         """How often each action was taken, and each guard asked with which answer."""
         return self._taken.copy(), self._asked.copy()
+
+    def asking(self, name: str, ask: Callable[[S], A]) -> Callable[[S], A]:
+        """A function of the state as a function of the node."""
+        return ask
 
 
 def _keepable(action: Action[S, ...], effects: Effects) -> None:
