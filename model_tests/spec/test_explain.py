@@ -133,12 +133,12 @@ def test_a_counterexample_as_a_sequence_diagram() -> None:
     assert as_mermaid(model.spec, found).splitlines()[:8] == [
         "sequenceDiagram",
         "    participant p0 as a",
-        "    participant p1 as queue[a]",
-        "    participant p2 as office",
-        "    participant p3 as mail[a]",
+        "    participant p1 as office",
+        "    participant p2 as mail[a]",
+        "    participant p3 as queue[a]",
         "    Note over p0: ask(customer=a)",
         "    p0->>p1: Ask()",
-        "    Note over p2: sell(customer=a)",
+        "    Note over p1: sell(customer=a)",
     ]
 
     def ends(cell: tuple[str, Any]) -> tuple[str, str]:

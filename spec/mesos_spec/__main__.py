@@ -20,9 +20,10 @@ from mesos_spec.tools.cli.common import ExitCode, Misused, Parser
 COMMANDS: Final[Mapping[str, str]] = {
     "check": "look at every state that a bounded model can reach",
     "trace": "judge traces of real processes: is this a behaviour of the specification?",
-    "why": "why a record of a trace is a step or is none, and why another would be or not",
-    "step": "walk through a model by hand, a step at a time",
-    "show": "a trace or a counterexample as a sequence of messages",
+    "replay": "do again what a counterexample's file says a model did: is it still so?",
+    "why": "why a step of a trace or of a counterexample is one, and why another would be or not",
+    "step": "walk through a model by hand, a step at a time, from its start or a counterexample",
+    "show": "a trace or a counterexample as text, JSON, or a sequence diagram",
     "list": "models, actions and properties, each with its sentence",
 }
 

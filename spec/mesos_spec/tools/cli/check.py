@@ -11,9 +11,9 @@ import argparse
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mesos_spec.tools.cli import outputs
 from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ for example:
   mesos-spec check --all --json       all that are meant to be finished, for a machine
   mesos-spec check removal --max-seconds 60      as far as a minute goes
   mesos-spec check deposed --refines  is each step one of the ledger, or none there?
+  mesos-spec check --coverage         and which actions and guards no model reached
+  mesos-spec check offers --save found           counterexamples and witnesses as files
   mesos-spec check offers --plain     without remembering anything: slow, and an oracle
   mesos-spec check riddles/jugs.py:MODEL         a specification of your own
   mesos-spec check mesos_spec.examples.die_hard:MODEL
@@ -51,8 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refines", action="store_true", help="instead: does the protocol refine the ledger?"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there")
+    outputs.add(parser)
     parser.add_argument("--plain", action="store_true", help="ask everything anew: an oracle")
     parser.add_argument("--max-states", metavar="N", type=_positive, help="give up after so many")
     parser.add_argument("--max-seconds", metavar="S", type=float, help="give up on a model after")
@@ -70,15 +71,14 @@ def run(args: argparse.Namespace) -> int:
     from mesos_spec.tools.report import checks as report
 
     chosen = _chosen(args)
-    if args.junit is not None and not args.junit.parent.is_dir():
-        raise Misused(f"--junit {args.junit}: there is no folder {args.junit.parent}")
+    outputs.check_places(args)
     if args.refines:
-        return _refinements(chosen, args)
+        return _refinements(list(chosen.values()), args)
     results: list[Result[Any]] = []
     if not args.json:
         print(report.HEAD)
     with _interruptible() as stopped:
-        for model in chosen:
+        for model in chosen.values():
             result = _check(model, args, stopped)
             results.append(result)
             if not args.json:
@@ -89,31 +89,27 @@ def run(args: argparse.Namespace) -> int:
             if stopped:
                 break
     code = report.worst(map(report.exit_code, results))
-    if args.json:
-        say_json({"exit_code": int(code), "models": [report.plain(r) for r in results]})
-    else:
-        print(report.summary(results, len(chosen)))
-    if args.junit is not None:
-        args.junit.write_text(report.junit(results), encoding="utf-8")
+    outputs.tell(args, dict(zip(chosen, results)), len(chosen), int(code))
     return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(chosen) else code
 
 
-def _chosen(args: argparse.Namespace) -> Sequence[Model[Any]]:
-    """The models that were asked for, in the order of the specification."""
+def _chosen(args: argparse.Namespace) -> dict[str, Model[Any]]:
+    """The models that were asked for, and how they are found, in the order of the specification."""
     from mesos_spec.models import BESIDE, MODELS
     from mesos_spec.tools.cli.find import find_all
 
-    every = MODELS if args.refines else (*MODELS, *BESIDE)
     if args.models and (args.all or args.nightly):
         raise Misused("name models, or ask for --all or --nightly, not both")
     if args.models and args.refines:
-        return [_protocol(model) for name in args.models for model in find_all(name)]
+        found = {f: model for name in args.models for f, model in find_all(name).items()}
+        return {name: _protocol(model) for name, model in found.items()}
     if args.models:
-        return [model for name in args.models for model in find_all(name)]
+        return {found: model for name in args.models for found, model in find_all(name).items()}
+    every = {model.name: model for model in (MODELS if args.refines else (*MODELS, *BESIDE))}
     if args.nightly:
         return every
-    pinned = [model for model in every if model.expect is not None]
-    return pinned if args.all else [model for model in pinned if is_quick(model)]
+    pinned = {name: model for name, model in every.items() if model.expect is not None}
+    return pinned if args.all else {n: model for n, model in pinned.items() if is_quick(model)}
 
 
 def _protocol(model: Model[Any]) -> Model[Any]:

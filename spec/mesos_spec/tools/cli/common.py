@@ -42,6 +42,17 @@ def unknown(what: str, name: str, known: Iterable[str]) -> Misused:
     return Misused(f"no {what} is called {name!r}; {hint}")
 
 
+def words(given: Iterable[str]) -> dict[str, str]:
+    """`name=value` words in their parts.  Raises `Misused` for others."""
+    found = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Misused(f"{word!r} names nothing: give name=value")
+        found[name] = value
+    return found
+
+
 def say_json(found: Any) -> None:
     """Print one JSON document."""
     print(json.dumps(found, indent=1, ensure_ascii=True))

@@ -31,18 +31,20 @@ def find(name: str) -> Model[Any]:
     """The one model that `name` names.  Raises `Misused` if there is none, or several."""
     found = find_all(name)
     if len(found) > 1:
-        names = ", ".join(f"{name}:{variable}" for variable in models_in(_module(name)))
-        raise Misused(f"{name} has several models; name one: {names}")
-    return found[0]
+        raise Misused(f"{name} has several models; name one: {', '.join(found)}")
+    return next(iter(found.values()))
 
 
-def find_all(name: str) -> list[Model[Any]]:
-    """The models that `name` names.  Raises `Misused` if there is none."""
+def find_all(name: str) -> dict[str, Model[Any]]:
+    """The models that `name` names, each under a name of its own.
+
+    Raises `Misused` if there is none.
+    """
     if not is_own(name):
         from mesos_spec import models
 
         try:
-            return [models.named(name)]
+            return {name: models.named(name)}
         except KeyError:
             raise unknown(
                 "model", name, [m.name for m in (*models.MODELS, *models.BESIDE)]
@@ -53,9 +55,9 @@ def find_all(name: str) -> list[Model[Any]]:
     if not variable:
         if not known:
             raise Misused(f"{where} has no model: put one in it, MODEL = Model(name=…, spec=…, …)")
-        return list(known.values())
+        return {f"{where}:{variable}": model for variable, model in known.items()}
     if variable in known:
-        return [known[variable]]
+        return {name: known[variable]}
     what = getattr(module, variable, None)
     if what is not None:
         raise Misused(f"{name} is a {type(what).__name__}, and no Model: MODEL = Model(name=…, …)")

@@ -1,7 +1,7 @@
 """Show traces, or a counterexample, as who told whom what: text, JSON, or a Mermaid diagram.
 
-Traces are merged into one order first.  Of a model that `check` finds broken, the shortest
-counterexample is shown.
+Traces are merged into one order first.  A counterexample (`mesos-spec check --save DIR`) is shown
+step by step with what each changed, or as ITF, which Apalache's and Quint's tools read.
 """
 
 from __future__ import annotations
@@ -18,15 +18,24 @@ for example:
   mesos-spec show runs/latest/trace --to 40
   mesos-spec show runs/latest/trace --mermaid > sequence.mmd
   mesos-spec show a/master.ndjson a/agent.ndjson --json
+  mesos-spec show found/die_hard.the_goal_is_not_reached.ndjson
+  mesos-spec show found/die_hard.the_goal_is_not_reached.ndjson --itf > die_hard.itf.json
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mesos-spec show`."""
-    parser.add_argument("paths", metavar="FILE|DIR", nargs="+", type=Path, help="traces of one run")
+    parser.add_argument(
+        "paths",
+        metavar="FILE|DIR",
+        nargs="+",
+        type=Path,
+        help="traces of one run, or one behaviour",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--mermaid", action="store_true", help="a Mermaid sequence diagram")
     how.add_argument("--json", action="store_true", help="one JSON document")
+    how.add_argument("--itf", action="store_true", help="a counterexample as ITF (JSON)")
     parser.add_argument(
         "--from", dest="first", type=int, default=1, metavar="N", help="record N on"
     )
@@ -37,7 +46,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the records in their merged order."""
     from mesos_spec.tools.judging.merge import Merger
     from mesos_spec.tools.judging.trace import TraceError, read_traces
+    from mesos_spec.tools.report.behaviours import is_behaviour
 
+    if any(map(is_behaviour, args.paths)):
+        return _behaviour(args)
+    if args.itf:
+        raise Misused("--itf is for behaviours of models: a trace does not tell the whole state")
     try:
         traces = read_traces(args.paths)
     except TraceError as error:
@@ -53,6 +67,31 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_mermaid(rows)))
     else:
         print("\n".join(_text(rows)))
+    return ExitCode.OK
+
+
+def _behaviour(args: argparse.Namespace) -> int:
+    """A behaviour of a model."""
+    from mesos_spec.tools.cli.saved import done
+    from mesos_spec.tools.report import show
+    from mesos_spec.tools.report.itf import as_itf
+
+    if len(args.paths) > 1:
+        raise Misused("behaviours are shown one at a time: each is of a model of its own")
+    written, model, replayed = done(args.paths[0])
+    header, behaviour = written.header, replayed.behaviour
+    if args.mermaid:
+        print(show.as_mermaid(model.spec, behaviour))
+    elif args.json:
+        print(show.as_json(behaviour))
+    elif args.itf:
+        print(as_itf(model, behaviour, why=header.why or header.claim, loop=header.loop))
+    else:
+        says = header.why or f"{header.claim} is seen" * bool(header.claim) or model.title
+        print(f"{model.name}: {says}, after {len(behaviour.steps)} steps:")
+        print(show.as_text(behaviour))
+        if header.loop is not None:
+            print(f"   …  and again from step {header.loop + 1} on, for ever")
     return ExitCode.OK
 
 

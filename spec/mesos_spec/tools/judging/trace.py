@@ -112,6 +112,10 @@ class Trace:
 _HEADER = msgspec.json.Decoder(Header)
 _RECORD = msgspec.json.Decoder(Record)
 _BEGINNING = b'{"trace":"mesos-ref",'
+#: Traces that are not for the judge, and what reads them.
+_OTHER_KINDS = {
+    "mesos-spec": ": it is a behaviour of a model, for `mesos-spec replay`, why, step and show",
+}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -122,7 +126,8 @@ def parse_header(line: bytes, path: str) -> Header:
     except _UNREADABLE as error:
         raise TraceError(f"{path}:1: not the header of a mesos-ref trace: {error}") from None
     if header.trace != "mesos-ref":
-        raise TraceError(f"{path}:1: `trace` is {header.trace!r}, where 'mesos-ref' is expected")
+        text = f"{path}:1: `trace` is {header.trace!r}, where 'mesos-ref' is expected"
+        raise TraceError(text + _OTHER_KINDS.get(header.trace, ""))
     if header.version != 1:
         raise TraceError(f"{path}:1: `version` is {header.version}; this reader knows version 1")
     if header.role not in ROLES:

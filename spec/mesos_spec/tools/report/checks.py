@@ -1,4 +1,4 @@
-"""What a search found, for people and for machines: a line of a table, details, JSON, JUnit.
+"""What a search found, for people and for machines: a line of a table, details, JSON.
 
 A model is checked when its search was finished, nothing claimed of it was broken, everything it
 must reach was reached, and the counts are the ones that were reviewed and pinned.
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from textwrap import indent
 from typing import Any
-from xml.etree import ElementTree
 
 from mesos_spec.tools.cli.common import ExitCode
 from mesos_spec.tools.report.explain import named
@@ -57,11 +56,12 @@ def row(result: Result[Any]) -> str:
     """The search as a line of the table."""
     return (
         f"{result.model.name:28} {result.states:>10,} {result.steps:>10,} {result.depth:>5} "
-        f"{result.cut:>7,} {result.seconds:>6.1f} s  {_result(result)}"
+        f"{result.cut:>7,} {result.seconds:>6.1f} s  {said(result)}"
     )
 
 
-def _result(result: Result[Any]) -> str:
+def said(result: Result[Any]) -> str:
+    """What was found, in the words of the table."""
     if result.broken is not None and result.broken.wrong:
         return "WRONG: the specification cannot be run everywhere"
     if result.broken is not None:
@@ -102,7 +102,7 @@ def plain(result: Result[Any]) -> dict[str, Any]:
         "model": result.model.name,
         "title": result.model.title,
         "exit_code": int(exit_code(result)),
-        "result": _result(result),
+        "result": said(result),
         **asdict(result.counts),
         "seconds": round(result.seconds, 3),
         "finished": result.finished,
@@ -118,27 +118,3 @@ def plain(result: Result[Any]) -> dict[str, Any]:
         ],
         "counterexample": None if result.broken is None else json.loads(as_json(result.broken)),
     }
-
-
-def junit(results: Sequence[Result[Any]]) -> str:
-    """The searches as a JUnit report: a test case for each model."""
-    suite = ElementTree.Element("testsuite", name="mesos-spec check", tests=str(len(results)))
-    failures = errors = 0
-    for result in results:
-        case = ElementTree.SubElement(
-            suite,
-            "testcase",
-            classname="mesos-spec.check",
-            name=result.model.name,
-            time=f"{result.seconds:.3f}",
-        )
-        code = exit_code(result)
-        if code is not ExitCode.OK:
-            kind = "failure" if code is ExitCode.SAFETY else "error"
-            failures += kind == "failure"
-            errors += kind == "error"
-            body = ElementTree.SubElement(case, kind, message=_result(result))
-            body.text = details(result)
-    suite.set("failures", str(failures))
-    suite.set("errors", str(errors))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from mesos_spec.kernel import ABSENT, Bag, Cell, Cells, Fifo, Specification, Table, show
 from mesos_spec.tools.report.explain import named
 from mesos_spec.tools.search.checker import Behaviour, Counterexample, Taken
+from mesos_spec.tools.search.worlds import delivered
 
 S = TypeVar("S", bound=Cells)
 
@@ -76,18 +77,24 @@ def sent(old: Any, new: Any) -> list[Any]:
 
 # ---- Mermaid -------------------------------------------------------------------------------
 def as_mermaid(spec: Specification[S], behaviour: Behaviour[S], ends: Ends | None = None) -> str:
-    """A sequence diagram: a note for each step, an arrow for each message it sent."""
+    """A sequence diagram: a note for each step, an arrow for each message it sent.
+
+    The arrow ends where `ends` says; else at who takes the message from its channel later on, and
+    if nobody does at the channel.
+    """
     lines: list[str] = []
     people: dict[str, str] = {}
+    hearers = _hearers(spec, behaviour)
 
     def person(name: str) -> str:
         return people.setdefault(name, f"p{len(people)}")
 
-    for step in behaviour.steps:
+    for at, step in enumerate(behaviour.steps):
         actor = _actor(spec, step)
         lines.append(f"Note over {person(actor)}: {_safe(named(step.action, step.bound))}")
-        for cell, message in _messages(step):
-            sender, hearer = ends(cell) if ends is not None else (actor, show(cell))
+        for nth, (cell, message) in enumerate(_messages(step)):
+            heard_by = hearers.get((at, nth), show(cell))
+            sender, hearer = ends(cell) if ends is not None else (actor, heard_by)
             lines.append(f"{person(sender)}->>{person(hearer)}: {_safe(repr(message))}")
     if isinstance(behaviour, Counterexample) and people:
         lines.append(f"Note over {next(iter(people.values()))}: {_safe(behaviour.why)}")
@@ -105,6 +112,19 @@ def _messages(step: Taken) -> Iterator[tuple[Cell, Any]]:
     for cell, (old, new) in step.changed.items():
         for message in sent(old, new):
             yield cell, message
+
+
+def _hearers(spec: Specification[S], behaviour: Behaviour[S]) -> dict[tuple[int, int], str]:
+    """Who took each message that was sent and taken, by the step that sent it and which it was."""
+    heard: dict[tuple[int, int], str] = {}
+    waiting: dict[tuple[Cell, Any], list[tuple[int, int]]] = {}
+    for at, step in enumerate(behaviour.steps):
+        for letter in delivered(step.changed):
+            if waiting.get(letter):
+                heard[waiting[letter].pop(0)] = _actor(spec, step)
+        for nth, letter in enumerate(_messages(step)):
+            waiting.setdefault(letter, []).append((at, nth))
+    return heard
 
 
 _MARKS = str.maketrans({"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", "\n": " "})

@@ -41,11 +41,11 @@ class Place:
 class Wrong:
     """What is wrong with a specification, and where."""
 
-    place: Place
+    place: Place | None
     says: str  #: what it did, and what would be right
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.says}"
+        return f"{self.place}: {self.says}" if self.place is not None else self.says
 
 
 def blame(error: BaseException) -> Wrong | None:
@@ -65,10 +65,9 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{_advice(error)}"
 
 
-def failure(error: Exception) -> str:
-    """What a function of the specification raised, with its place behind it."""
-    found = blame(error)
-    return said(error) if found is None else f"{said(error)} ({found.place})"
+def failure(error: Exception) -> Wrong:
+    """What a function of the specification raised; where no line of it was running, nowhere."""
+    return blame(error) or Wrong(None, said(error))
 
 
 def defined(function: Callable[..., Any]) -> Place:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import Cells, Effects, show
 from mesos_spec.kernel.model import Counts, Model
-from mesos_spec.tools.search.blame import blame
+from mesos_spec.tools.search.blame import Wrong, blame
 from mesos_spec.tools.search.memo import Memoised
 from mesos_spec.tools.search.worlds import Asked, Broken, Plain, Raised, World
 
@@ -52,7 +52,8 @@ class Counterexample(Behaviour[S]):
     claim: str  #: the property; or the action whose body raised
     bound: Mapping[str, Any]  #: the names it is broken for
     why: str  #: the same as a sentence
-    wrong: bool = False  #: the specification itself is at fault: `why` says on which line
+    #: Set where the specification itself is at fault, and not a claim broken.
+    wrong: Wrong | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class _Fault:
     bound: Mapping[str, Any]
     why: str
     at: int
-    wrong: bool = False
+    wrong: Wrong | None = None
     step: tuple[str, Mapping[str, Any]] | None = None
 
 
@@ -207,7 +208,7 @@ class _Search(Generic[S, N]):
             found = blame(error)
             if found is None:
                 raise
-            self.fault = _Fault(WRONG, {}, str(found), self.looking_at, wrong=True)
+            self.fault = _Fault(WRONG, {}, str(found), self.looking_at, wrong=found)
         return self._result(stopped)
 
     def _run(self) -> str:
@@ -250,8 +251,7 @@ class _Search(Generic[S, N]):
         delivered: set[Any] = set()
         for step in self.world.steps(node):
             if isinstance(step, Raised):
-                why = f"{step.action} fails: {step.error}"
-                self.fault = _Fault(step.action, step.bound, why, at, wrong=True)
+                self.fault = _Fault(step.action, step.bound, step.says, at, wrong=step.error)
                 return
             steps += 1
             if step.breaks is not None:
@@ -308,7 +308,7 @@ class _Search(Generic[S, N]):
         if fault.step is not None:
             way = (*way, self._taken(self.nodes[fault.at], *fault.step))
         first = self.world.state(self.world.first)
-        return Counterexample(first, way, fault.claim, fault.bound, fault.why, fault.wrong)
+        return Counterexample(first, way, fault.claim, fault.bound, fault.why, wrong=fault.wrong)
 
     # ---- reports ---------------------------------------------------------------------------
     def _progress(self, at: int) -> Progress:

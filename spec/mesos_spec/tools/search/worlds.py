@@ -26,7 +26,7 @@ from mesos_spec.kernel import (
     show,
 )
 from mesos_spec.kernel.values import check_value
-from mesos_spec.tools.search.blame import failure
+from mesos_spec.tools.search.blame import Wrong, failure
 
 S = TypeVar("S", bound=Cells)
 N = TypeVar("N")
@@ -55,7 +55,13 @@ class Raised:
 
     action: str
     bound: Mapping[str, Any]
-    error: str
+    error: Wrong
+
+    @property
+    def says(self) -> str:
+        """What happened, with the line behind it."""
+        where = f" ({self.error.place})" if self.error.place is not None else ""
+        return f"{self.action} fails: {self.error.says}{where}"
 
 
 class World(Protocol[N, S_co]):

@@ -1,0 +1,98 @@
+"""Findings as SARIF 2.1.0, which code hosts and editors show beside the code.
+
+A rule is a property, its place the property's own line, its message the counterexample; the steps
+of the counterexample are a code flow through the actions that were taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mesos_spec.tools.report import explain
+from mesos_spec.tools.report.findings import OWN_RULES, Finding, claims, findings
+from mesos_spec.tools.search.blame import Place
+from mesos_spec.tools.search.checker import Result
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(results: Sequence[Result[Any]]) -> str:
+    """One SARIF log with one run."""
+    told = findings(results)
+    rules = _rules(results)
+    at = {rule["id"]: n for n, rule in enumerate(rules)}
+    run = {
+        "tool": {"driver": {"name": "mesos-spec", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {"ROOT": {"description": {"text": "where the check was run"}}},
+        "invocations": [{"executionSuccessful": not any(_is_wrong(one) for one in told)}],
+        "results": [_result(one, at[one.rule]) for one in told],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=1, ensure_ascii=True) + "\n"
+
+
+def _is_wrong(one: Finding) -> bool:
+    return one.rule == "the_specification_can_be_run"
+
+
+def _rules(results: Iterable[Result[Any]]) -> list[dict[str, Any]]:
+    """Every property of every model, once; and what is no property."""
+    found: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for claim in claims(result.model.spec):
+            found[claim.name] = _rule(claim.name, claim.doc, list(claim.cites))
+    for name, says in OWN_RULES.items():
+        found[name] = _rule(name, says, [])
+    return list(found.values())
+
+
+def _rule(name: str, doc: str, cites: list[str]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "shortDescription": {"text": doc.splitlines()[0] if doc else name},
+        "fullDescription": {"text": doc or name},
+        "properties": {"tags": cites},
+    }
+
+
+def _result(one: Finding, rule: int) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ruleId": one.rule,
+        "ruleIndex": rule,
+        "level": one.level,
+        "message": {"text": f"{one.says}\n{one.text}" if one.text != one.says else one.says},
+        "partialFingerprints": {"claimInModel/v1": _digest(one.rule, one.model)},
+        "properties": {"model": one.model},
+    }
+    if one.place is not None:
+        found["locations"] = [{"physicalLocation": _location(one.place)}]
+    if one.steps:
+        flow = [
+            {
+                "location": {
+                    **({"physicalLocation": _location(place)} if place else {}),
+                    "message": {"text": explain.named(step.action, step.bound)},
+                },
+                "executionOrder": order,
+            }
+            for order, (step, place) in enumerate(one.steps, 1)
+        ]
+        found["codeFlows"] = [{"threadFlows": [{"locations": flow}]}]
+    return found
+
+
+def _location(place: Place) -> dict[str, Any]:
+    path = Path(place.path)
+    artifact: dict[str, Any] = {"uri": path.as_uri() if path.is_absolute() else path.as_posix()}
+    if not path.is_absolute():
+        artifact["uriBaseId"] = "ROOT"
+    return {"artifactLocation": artifact, "region": {"startLine": place.line}}
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
