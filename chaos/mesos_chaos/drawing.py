@@ -79,7 +79,11 @@ def faults(draw: DrawFn, schedulers: tuple[str, ...]) -> Fault:
     agents = ["agent:any", "agent:1"]
     masters = ["leader", "standby"]
     ends = ["executor:any", *(f"scheduler:{name}" for name in schedulers)]
-    targets = {FaultKind.KILL: agents + masters + ends, FaultKind.PAUSE: agents + masters}
+    targets = {
+        FaultKind.KILL: agents + masters + ends,
+        FaultKind.PAUSE: agents + masters,
+        FaultKind.DEPOSE: ["leader"],
+    }
     target = draw(st.sampled_from(targets.get(kind, agents)))
     at_site = draw(st.booleans())
     site = f"{draw(st.sampled_from(SITES))}#{draw(st.integers(1, 12))}" if at_site else None

@@ -5,7 +5,7 @@ a title and a reason that a student can read, kept as a TOML file.  A person wri
 they are validated by pydantic, and a wrong key is answered with the path to it and what would be
 right.  Faults name roles (`leader`, `agent:1`, `agent-of:demo.7`), never process ids, and happen at
 a time (`at_s`) or at a site (`after = "master.accept#2"`: once some master's trace shows the action
-for the second time).
+for the second time).  Faults of the same moment happen in the order in which they stand.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class FaultKind(StrEnum):
     CUT = "cut"
     DELAY = "delay"
     RESET = "reset"
+    DEPOSE = "depose"
 
 
 class Fault(Strict):
@@ -107,6 +108,8 @@ class Fault(Strict):
             )
         if self.kind is FaultKind.PAUSE and self.target.startswith(("executor", "scheduler")):
             raise ValueError(f"pause is for masters and agents, not {self.target!r}")
+        if self.kind is FaultKind.DEPOSE and self.target != "leader":
+            raise ValueError(f"only the leader can be deposed, not {self.target!r}")
         return self
 
 

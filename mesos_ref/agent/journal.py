@@ -51,6 +51,11 @@ class Journal:
         self._file: AppendFile | None = None
         self._size = self._compact_at = 0
 
+    async def begin(self) -> None:
+        """Count this life. Whoever traces it has written that down before (or nobody would know
+        whether a life that is counted, and left no trace, has done something). Raises `OSError`."""
+        await self.compact()
+
     async def keep(self, changes: Mapping[str, Any]) -> None:
         """Make `changes` durable: once this returns, they are. Raises `OSError`."""
         for key, value in changes.items():
@@ -84,13 +89,11 @@ class Journal:
 
 
 async def open_journal(disk: Disk, work_dir: Path) -> Journal:
-    """Read what earlier lives kept, and begin a new one. Raises `JournalError`, `OSError`."""
+    """Read what earlier lives kept; `begin` counts a new one. Raises `JournalError`, `OSError`."""
     path = work_dir / "meta" / "agent.journal"
     data = await disk.read(path)
     life, kept = (0, {}) if data is None else read(data, str(path))
-    journal = Journal(disk, path, life + 1, kept)
-    await journal.compact()
-    return journal
+    return Journal(disk, path, life + 1, kept)
 
 
 def read(data: bytes, name: str) -> tuple[int, dict[str, Any]]:

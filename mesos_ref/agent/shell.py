@@ -136,6 +136,7 @@ class AgentShell:
             listener = await self._listen(journal.kept)
             config = msgspec.structs.replace(self._config, ip=listener.host, port=listener.port)
             life = self._life = _Life(config, settings, self.ports, journal, self._http_limits)
+            await journal.begin()
             facts = {"host": listener.host, "port": listener.port, "life": journal.life}
             if self._is_stopped:
                 life.stop()

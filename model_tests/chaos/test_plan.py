@@ -36,6 +36,8 @@ def test_five_scenarios_are_shipped_and_each_says_why() -> None:
         ("at_s = 1.0", 'at_s = 1.0\nafter = "master.accept#1"', "exactly one of at_s, after"),
         ("at_s = 1.0", "", "exactly one of at_s, after"),
         ('kind = "kill"', 'kind = "cut"', "agent links"),
+        ('target = "leader"', 'target = "standby"\n[[fault]]\nkind = "depose"', "fault[1].target"),
+        ('"kill"\ntarget = "leader"', '"depose"\ntarget = "standby"', "only the leader"),
         ('title = "A title long enough"', "", "title"),
         ('title = "A title long enough"', "title = ", "not TOML"),
     ],

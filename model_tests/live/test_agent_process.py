@@ -213,7 +213,10 @@ KILLS = 20
 
 @pytest.mark.slow
 def test_twenty_kills_under_fifty_tasks_double_none_and_leave_none(tmp_path: Path) -> None:
-    """Kills come at any moment: while tasks or the agent start, while executors come back."""
+    """Kills come at any moment: while tasks or the agent start, while executors come back.
+
+    The master is a fake one here; with a real one it is in `test_many_kills`.
+    """
     chance = random.Random(1)
 
     async def main() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mesos_ref.agent import journal as journals
 from mesos_ref.agent.journal import Journal, JournalError, open_journal, read
-from mesos_ref.ports.disk import RealDisk
+from mesos_ref.ports.disk import Disk, RealDisk
 from model_tests.shell.agent_stage import MemoryDisk
 
 WORK = Path("/w")
@@ -37,13 +37,20 @@ def applied(changes: list[dict[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value is not None}
 
 
+async def begun(disk: Disk, work_dir: Path) -> Journal:
+    """As an agent opens it: read, and this life counted."""
+    journal = await open_journal(disk, work_dir)
+    await journal.begin()
+    return journal
+
+
 @given(batches, st.data())
 def test_a_kill_leaves_whole_batches_and_loses_none_before(
     changes: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     async def main() -> None:
         disk = MemoryDisk()
-        journal = await open_journal(disk, WORK)
+        journal = await begun(disk, WORK)
         sizes = [len(disk.files[PATH])]
         for batch in changes:
             await journal.keep(batch)
@@ -60,7 +67,7 @@ def test_each_start_writes_it_anew_and_counts(changes: list[dict[str, Any]]) -> 
     async def main() -> None:
         disk = MemoryDisk()
         for life in (1, 2, 3):
-            journal = await open_journal(disk, WORK)
+            journal = await begun(disk, WORK)
             assert journal.life == life
             assert journal.kept == (applied(changes) if life > 1 else {})
             lines = disk.files[PATH].splitlines()
@@ -79,7 +86,7 @@ def test_it_is_written_anew_when_it_has_outgrown_what_it_says(
 
     async def main() -> None:
         disk = MemoryDisk()
-        journal = await open_journal(disk, WORK)
+        journal = await begun(disk, WORK)
         largest = 0
         for number in range(200):
             await journal.keep({"epoch": number, "note": "x" * 50})
@@ -116,7 +123,7 @@ def test_a_failed_sync_is_not_kept_silent() -> None:
             raise OSError(28, "No space left on device")
 
     async def main() -> None:
-        journal = await open_journal(FullDisk(), WORK)
+        journal = await begun(FullDisk(), WORK)
         with pytest.raises(OSError, match="No space"):
             await journal.keep({"epoch": 1})
 
@@ -125,7 +132,7 @@ def test_a_failed_sync_is_not_kept_silent() -> None:
 
 def test_on_a_real_disk(tmp_path: Path) -> None:
     async def main() -> None:
-        journal = await open_journal(RealDisk(), tmp_path)
+        journal = await begun(RealDisk(), tmp_path)
         await journal.keep({"agent": {"id": "é"}, "epoch": 1})
         await journal.keep({"epoch": None})
         await journal.aclose()
@@ -134,7 +141,7 @@ def test_on_a_real_disk(tmp_path: Path) -> None:
         head, *lines = path.read_bytes().splitlines()
         assert msgspec.json.decode(head)["life"] == 1
         assert lines == [b'{"agent":{"id":"\\u00e9"},"epoch":1}', b'{"epoch":null}']
-        again: Journal = await open_journal(RealDisk(), tmp_path)
+        again: Journal = await begun(RealDisk(), tmp_path)
         assert (again.life, again.kept) == (2, {"agent": {"id": "é"}})
         await again.aclose()
 

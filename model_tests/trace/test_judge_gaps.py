@@ -64,6 +64,52 @@ def test_a_torn_last_line_is_no_fault(run: Path) -> None:
     assert main(["trace", str(run)]) == 0
 
 
+@pytest.mark.parametrize("how", [["trace"], ["trace", "--blind"]])
+def test_a_life_killed_before_its_first_record_is_not_missed(
+    tmp_path: Path, how: list[str]
+) -> None:
+    """Only where its header is there: it may not have done anything."""
+    _, cluster = simulate(load_scenario("agent_killed")[1], keep_lines=True)
+    assert cluster.judge.lines is not None
+    for name, lines in cluster.judge.lines.items():
+        (tmp_path / f"{name}.ndjson").write_bytes(b"".join(lines))
+    first, second = sorted(tmp_path.glob("a1.*.ndjson"))
+    header, rest = second.read_bytes().split(b"\n", 1)
+    again = json.loads(header)
+    second.write_bytes(json.dumps({**again, "life": 3}).encode() + b"\n" + rest)
+    assert main([*how, str(tmp_path)]) == 2
+    silent = tmp_path / "silent.ndjson"
+    silent.write_text(json.dumps({**again, "life": 2, "incarnation": "silent"}) + "\n")
+    assert main([*how, str(tmp_path)]) == 0
+    assert json.loads(first.read_bytes().split(b"\n")[0])["life"] == 1
+
+
+def test_a_reign_that_ended_before_its_first_record_is_not_missed(run: Path) -> None:
+    """Others hear of a leader that was killed on the spot; it is missed only without a trace."""
+    for role in ("agent", "scheduler"):
+        for path in _role(run, role):
+            lines = path.read_bytes().splitlines(keepends=True)
+            told = (json.loads(line).get("heard") or {} for line in lines)
+            second = next(n for n, heard in enumerate(told) if heard.get("epoch", 0) == 2)
+            path.write_bytes(b"".join(lines[: second + 1]))
+    [led] = [path for path in _role(run, "master") if b'"elected","epoch":2,' in path.read_bytes()]
+    led.write_bytes(led.read_bytes().splitlines(keepends=True)[0])
+    assert main(["trace", str(run)]) == 0
+    for path in _role(run, "master"):
+        if b'"elected"' not in path.read_bytes():
+            path.unlink()
+    assert main(["trace", str(run)]) == 2
+
+
+def test_a_header_may_be_long(run: Path) -> None:
+    """What a process recovered is in it: it is not taken for one that was never finished."""
+    path = _role(run, "agent")[0]
+    header, rest = path.read_bytes().split(b"\n", 1)
+    longer = {**json.loads(header), "recovered": {"task/f/t": "x" * 100_000}}
+    path.write_bytes(json.dumps(longer, separators=(",", ":")).encode() + b"\n" + rest)
+    assert main(["trace", str(run)]) == 0
+
+
 def test_a_line_written_twice_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _role(run, "agent")[0]
     lines = path.read_bytes().splitlines()

@@ -14,6 +14,7 @@ KINDS = {
     "cut": "let nothing through between an agent and all masters, up, down or both; undo: mend",
     "delay": "deliver late between an agent and all masters, by delay_s; undo: no delay",
     "reset": "reset every connection between an agent and the masters; they dial again",
+    "depose": "end the leader's reign while it lives and does not know; undo: the next election",
 }
 TARGETS = {
     "leader": "whoever leads when the fault strikes",

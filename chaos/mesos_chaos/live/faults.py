@@ -18,9 +18,14 @@ from mesos_chaos.live.proxy import Direction
 from mesos_chaos.live.world import World
 from mesos_chaos.plan import Fault, FaultKind
 from mesos_ref.cluster.cluster import ClusterError
+from mesos_ref.election.files import Files
 from mesos_ref.isolation import processes
 from mesos_ref.isolation.rundir import all_runs
 
+LOOK_S = 0.01
+#: Roles that somebody may play in a moment, and how long a fault waits for that.
+COMING = ("leader", "standby", "agent-of", "executor", "executor-of")
+COMES_WITHIN_S = 5.0
 Undo = Callable[[], Awaitable[None]]
 DIRECTIONS = {
     "up": (Direction.UP,),
@@ -40,19 +45,21 @@ class LiveFaults:
         self.world = world
         self.done: list[str] = []
         self._undo: list[Undo] = []
-        self._deposed: dict[Path, int] = {}  # traces of leaders that were deposed asleep: how long
+        self._deposed: dict[Path, int] = {}  # traces of deposed leaders: how long they were then
         self._timed = 0
         self._none_timed = trio.Event()
         self._none_timed.set()
 
-    async def at_its_time(self, fault: Fault) -> None:
-        """Wait for the fault's time or site, and do it."""
-        if fault.after is not None:
-            site, times = fault.after.split("#")
+    async def at_their_time(self, at_s: float | None, after: str | None) -> None:
+        """Wait for a time or a site, and do the faults of that moment, in the plan's order."""
+        if after is not None:
+            site, times = after.split("#")
             await self.world.sites.until(site, int(times))
         else:
-            await trio.sleep(fault.at_s or 0.0)
-        await self.strike(fault)
+            await trio.sleep(at_s or 0.0)
+        for fault in self.world.plan.fault:
+            if (fault.at_s, fault.after) == (at_s, after):
+                await self.strike(fault)
 
     async def strike(self, fault: Fault) -> str:
         """Do it now; says to whom.  What has no target any more is noted and left."""
@@ -67,11 +74,23 @@ class LiveFaults:
         return said
 
     async def _strike(self, fault: Fault) -> str:
+        """Do it to whoever plays the role; wait a little for a role that is about to be played."""
+        until_s = trio.current_time() + COMES_WITHIN_S
+        while fault.target.partition(":")[0] in COMING and trio.current_time() < until_s:
+            try:
+                return await self._do(fault)
+            except NobodyThere:
+                await trio.sleep(LOOK_S)
+        return await self._do(fault)
+
+    async def _do(self, fault: Fault) -> str:
         match fault.kind:
             case FaultKind.KILL:
                 return await self._kill(fault)
             case FaultKind.PAUSE:
                 return await self._pause(fault)
+            case FaultKind.DEPOSE:
+                return self._depose(fault)
             case _:
                 return await self._network(fault)
 
@@ -136,17 +155,36 @@ class LiveFaults:
             member = self.world.cluster.member(name)
             if member.is_paused and member.is_running:
                 if was_leader and self.world.cluster.epoch != epoch:
-                    self._deposed |= {t: t.stat().st_size for t in self._traces_of(name)}
+                    self._is_deposed(name)
                 self.world.cluster.resume(name)
 
         self._later(fault.for_s, resume)
         return name
 
-    def _traces_of(self, name: str) -> list[Path]:
-        return sorted(self.world.traces.glob(f"master-{name}-*.ndjson"))
+    def _depose(self, fault: Fault) -> str:
+        """Take the next epoch and die at once: a standby takes the one after, and leads."""
+        name, epoch = self._member(fault.target), self.world.cluster.epoch
+        self.world.trace.fault(kind="depose", node=name)
+        files = Files(self.world.cluster.spec.election)
+        lock = files.claim(files.newest() + 1)
+        if lock is None:
+            raise NobodyThere("somebody has just begun a later epoch")
+        os.close(lock)
+        self.world.nursery.start_soon(self._until_deposed, name, epoch)
+        return name
+
+    async def _until_deposed(self, name: str, epoch: int | None) -> None:
+        while self.world.cluster.epoch in (epoch, None):  # noqa: ASYNC110
+            await trio.sleep(LOOK_S)
+        self._is_deposed(name)
+
+    def _is_deposed(self, name: str) -> None:
+        """From here on it only believes that it leads."""
+        for trace in self.world.traces.glob(f"master-{name}-*.ndjson"):
+            self._deposed.setdefault(trace, trace.stat().st_size)
 
     def deposed_deeds(self) -> list[str]:
-        """What leaders did after they woke up and did not know yet that they were deposed."""
+        """What leaders did when they were deposed, and did not know yet."""
         deeds = []
         for trace, length in sorted(self._deposed.items()):
             for line in trace.read_bytes()[length:].splitlines():

@@ -148,6 +148,11 @@ class Proxy:
 
         return mend
 
+    @property
+    def carries(self) -> int:
+        """How many connections it carries now."""
+        return len(self._pairs)
+
     def reset(self) -> int:
         """Reset what is carried, as a router that lost its table would.  Returns how many."""
         pairs = list(self._pairs)

@@ -133,7 +133,7 @@ async def run_live(
         deeds = faults.deposed_deeds()
         if deeds:
             seen.add(DEPOSED_ACTS)
-            faults.done.append(f"the deposed leader, awake again: {', '.join(deeds)}")
+            faults.done.append(f"the deposed leader, not knowing: {', '.join(deeds)}")
     result = LiveResult(
         name=name,
         seed=plan.seed,
@@ -162,8 +162,8 @@ async def _hurt(world: World, faults: LiveFaults) -> None:
         framework.start(world.nursery)
     with trio.move_on_after(FAULTS_END_S):
         async with trio.open_nursery() as nursery:
-            for fault in world.plan.fault:
-                nursery.start_soon(faults.at_its_time, fault)
+            for at_s, after in dict.fromkeys((f.at_s, f.after) for f in world.plan.fault):
+                nursery.start_soon(faults.at_their_time, at_s, after)
             nursery.start_soon(_stop_when_done, world, nursery.cancel_scope)
 
 

@@ -200,7 +200,23 @@ class Election:
     def resumed(self, master: SimMaster) -> None:
         """`master` goes on: if it was deposed meanwhile, it will hear of it."""
         if master is not self.leader and master.leads:
-            self.loop.after(DEPOSED_US, lambda: master.depose("a later epoch has begun"))
+            self._tell_later(master)
+
+    def depose(self, master: SimMaster) -> None:
+        """Its session ends though `master` lives, which will hear of it (if paused: once awake)."""
+        if master is self.leader:
+            self.leader = None
+            self.loop.after(DETECT_US, self._elect)
+            self._tell_later(master)
+
+    def _tell_later(self, master: SimMaster) -> None:
+        life = master.life
+
+        def tell() -> None:
+            if master.life == life:
+                master.depose("a later epoch has begun")
+
+        self.loop.after(DEPOSED_US, tell)
 
     def _elect(self) -> None:
         if self.leader is not None:

@@ -95,6 +95,8 @@ class Faults:
                 self._kill(fault, target)
             case FaultKind.PAUSE:
                 self._pause(fault, target)
+            case FaultKind.DEPOSE:
+                self.cluster.election.depose(target)
             case FaultKind.CUT:
                 self._for(fault, self.cluster.network.cut(*self._ways(fault, name)))
             case FaultKind.DELAY:

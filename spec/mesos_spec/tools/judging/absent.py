@@ -14,7 +14,7 @@ from mesos_spec.state import Reign, State
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.lives import Node, Wrong
 from mesos_spec.tools.judging.post import Post
-from mesos_spec.tools.judging.trace import Record
+from mesos_spec.tools.judging.trace import Record, Trace
 
 
 class Absent:
@@ -24,6 +24,17 @@ class Absent:
         self.s, self.post = s, post
         self._doubts = doubts
         self._ears: set[Any] = set()  #: channels at whose far end nobody left a trace
+        self._unled = 0  #: lives of masters that may each have been elected, and ended on the spot
+
+    def foretell(self, traces: list[Trace]) -> None:
+        """A master is found by others before its first record as a leader: it may end in between.
+
+        Then its reign did nothing, and only hearing of it is no doubt.
+        """
+        for trace in traces:
+            heard = (record.heard for record in trace.records)
+            led = any(event is not None and event.local == "elected" for event in heard)
+            self._unled += trace.header.role == "master" and not led
 
     def is_to_hear(self, field: str, key: Any) -> bool:
         """Whether what is put into a channel is for somebody who left no trace."""
@@ -34,9 +45,11 @@ class Absent:
         heard = record.heard
         assert heard is not None
         if heard.local == "leader":
-            self._doubt(why, f"the master of reign {heard.epoch}")
             if heard.epoch is not None and self.s.reign[heard.epoch] is Reign.NONE:
                 self.s._put("reign", heard.epoch, Reign.LEADING)
+                self._unled -= 1
+                if self._unled < 0:
+                    self._doubt(why, f"the master of reign {heard.epoch}")
             return
         assert heard.id is not None
         name, msg = heard.id[0], heard.msg or {}

@@ -22,6 +22,7 @@ from mesos_spec.state import State
 from mesos_spec.tools.judging import view, wire
 from mesos_spec.tools.judging.binding import Scene, Unbound, bind, line_of, stream_of
 from mesos_spec.tools.judging.judge import Judge, Node, Wrong
+from mesos_spec.tools.judging.lives import Unknowable
 from mesos_spec.tools.judging.merge import Merger, Placed
 from mesos_spec.tools.judging.post import appended
 from mesos_spec.tools.judging.trace import Record, Trace
@@ -74,7 +75,10 @@ class BlindJudge(Judge):
 
     def take(self, placed: Placed) -> Violation | None:
         """Judge one record without its claim."""
-        node = self._node(placed.trace, placed.record)
+        try:
+            node = self._node(placed.trace, placed.record)
+        except (Unknowable, Wrong):
+            return super().take(placed)  # which says so
         if placed.record.heard is not None and placed.record.heard.local == "elected":
             node.who = placed.record.heard.epoch
         found = self._guess(node, placed.record)
@@ -356,7 +360,8 @@ def _of_scheduler(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
 def judge_blind(traces: list[Trace], spec: Specification[State], bounds: Any) -> Verdict:
     """The verdict on merged `traces`, their claims unread."""
     judge = BlindJudge(spec, bounds)
+    judge.foretell(traces)
     for placed in Merger(traces):
-        if judge.take(placed) is not None:
+        if judge.take(placed) is not None or judge.over:
             break
     return judge.finish()

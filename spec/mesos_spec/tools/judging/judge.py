@@ -58,6 +58,11 @@ class Judge:
         self._offered: set[str] = set()
         self._absent = Absent(self.s, self.post, self._lives.doubts)
 
+    def foretell(self, traces: list[Trace]) -> None:
+        """All that will be judged: what of it was killed before it did anything is not missed."""
+        self._lives.foretell(traces)
+        self._absent.foretell(traces)
+
     # ---- one record --------------------------------------------------------------------------
     def take(self, placed: Placed) -> Violation | None:
         """Judge one record.  After a violation the run cannot be followed any further."""
@@ -410,6 +415,7 @@ def follow(
 ) -> Verdict:
     """The verdict of a judge that has seen nothing yet, on merged `traces`."""
     taken: list[Placed] = []
+    one.foretell(traces)
     with without_collection():
         for placed in Merger(traces):
             one.take(placed)

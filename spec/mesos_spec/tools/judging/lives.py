@@ -56,10 +56,17 @@ class Lives:
         self._actions = actions
         self._nodes: dict[int, Node] = {}
         self._last: dict[tuple[str, str], Node] = {}
+        self._silent: set[tuple[str, str, int]] = set()
         self.doubts: dict[str, None] = {}  #: sentences on what is missing, in order
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    def foretell(self, traces: list[Trace]) -> None:
+        """Lives that were killed before their first record have done nothing, and are not missed:
+        a record is written before anything is kept or sent."""
+        heads = (trace.header for trace in traces if not trace.records)
+        self._silent |= {(head.role, head.node, head.life) for head in heads}
 
     def node(self, trace: Trace, first: Record) -> Node:
         """The process that wrote `trace`; it is born with its first record."""
@@ -104,8 +111,10 @@ class Lives:
         if self.s.agent[who].up:
             node.crash = self.environment("crash_agent", agent=who)
         before = last.trace.header.life if last is not None else 0
-        if header.life > before + 1:
-            self._missed_a_life(node, shown, before + 1)
+        lives = range(before + 1, header.life)
+        missing = next((n for n in lives if ("agent", header.node, n) not in self._silent), None)
+        if missing is not None:
+            self._missed_a_life(node, shown, missing)
 
     def _missed_a_life(self, node: Node, shown: dict[str, Any], life: int) -> None:
         """The trace of an earlier life is missing: what it kept is known only if it is nothing."""

@@ -104,6 +104,8 @@ class Merger:
         last: dict[tuple[str, str], int] = {}
         after: dict[int, Token] = {}
         for index, trace in enumerate(self._traces):
+            if not trace.records:
+                continue  # killed before it did anything: nobody waits for its end
             key = (trace.header.role, trace.header.node)
             if key in last and trace.header.role in ("agent", "master"):
                 after[index] = ("life", last[key])

@@ -176,8 +176,8 @@ def _read(path: Path | str) -> bytes:
 def _says_nothing(path: Path) -> bool:
     """Whether a process was killed before its header was written: it has done nothing."""
     with path.open("rb") as file:
-        start = file.read(1 << 16)
-    return b"\n" not in start and _BEGINNING.startswith(start[: len(_BEGINNING)])
+        header = file.readline()  # as long as what the process recovered
+    return not header.endswith(b"\n") and _BEGINNING.startswith(header[: len(_BEGINNING)])
 
 
 def _records(lines: list[bytes], name: str) -> Iterator[Record]:
