@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from docs.pages import chaos, commands, measured, requirements, specification
+from docs.pages import chaos, commands, measured, requirements, specification, surprises
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/properties.md": specification.properties_page,
     "docs/reference/messages.md": specification.messages_page,
     "docs/reference/models.md": specification.models,
+    "docs/reference/surprises.md": surprises.surprises_page,
     "docs/reference/scenarios.md": chaos.scenarios,
     "docs/reference/faults.md": chaos.faults,
     "docs/reference/mutants.md": chaos.mutants,

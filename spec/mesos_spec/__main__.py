@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "why": "why a step of a trace or of a counterexample is one, and why another would be or not",
     "step": "walk through a model by hand, a step at a time, from its start or a counterexample",
     "show": "a trace or a counterexample as text, JSON, or a sequence diagram",
+    "surprises": "what people believe about Mesos that is not so, each with its shortest story",
     "list": "models, actions and properties, each with its sentence",
 }
 

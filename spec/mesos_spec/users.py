@@ -96,6 +96,12 @@ def _accept_all(s: State, me: SchedulerId, program: Program, who: Caller) -> Ite
         yield Accept(*who, offers, tuple(tasks), filtered=False)
 
 
+def _accept_doubled(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
+    for offer in s.held[me]:
+        for ask in _new_tasks(s, program, offer):
+            yield Accept(*who, (offer, offer), (ask,), filtered=False)
+
+
 def _accept_twice(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
     for offer in s.held[me]:
         for ask in _new_tasks(s, program, offer):
@@ -195,6 +201,7 @@ KINDS: dict[str, Kind] = {
     "accept": _accept,
     "accept again": _accept_again,
     "accept all": _accept_all,
+    "accept doubled": _accept_doubled,
     "accept twice": _accept_twice,
     "accept nothing": _accept_nothing,
     "steal": _steal,

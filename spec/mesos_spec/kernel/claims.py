@@ -108,9 +108,16 @@ def each_step(
 class Surprise(Generic[S]):
     """Something people believe of the system that is not so."""
 
-    believed: Always[S, ...]
+    believed: Always[S, ...] | EachStep[S, ...]  #: its docstring is the belief, in their words
     because: str  #: why it is not so, in a sentence or two
+    instead: str  #: what who relies on the system should do
+    model: str  #: where it is seen
     path: tuple[tuple[str, Mapping[str, Any]], ...]  #: shortest behaviour: (action, bound names)
+
+    @property
+    def name(self) -> str:
+        """The name of the belief."""
+        return self.believed.name
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

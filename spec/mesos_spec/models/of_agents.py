@@ -14,6 +14,7 @@ from mesos_spec.models.cases import (
     F2,
     LINES,
     LINKS,
+    OLD,
     S1,
     S2,
     WORK,
@@ -79,6 +80,24 @@ CUT_OFF = model(
     ),
 )
 
+LOST = model(
+    "lost-and-found",
+    "The same, of a framework that can't tell unreachable from lost: what was LOST comes back.",
+    "mark_unreachable " + LINKS,
+    cluster(
+        schedulers=Table({S1: Program(F1, OLD, tasks=(task(),), calls=frozenset({"accept"}))}),
+        links=2,
+        words=("TASK_RUNNING",),
+    ),
+    Counts(states=45, steps=69, depth=18),
+    script=(
+        *RUNNING,
+        *(("executor_updates", {}), ("executor_hears", {}), ("forward", {}), ("hear_update", {})),
+    ),
+    prompt="calls events up down",
+    sometimes=(seen.a_task_runs_on_an_agent_that_was_given_up,),
+)
+
 ASKED = model(
     "reconciliation",
     "A framework asks about a task on an agent that is there, away, given up, or back.",
@@ -119,4 +138,4 @@ UNWANTED = model(
     prompt="up",
 )
 
-MODELS = (RESTARTED, FORGOTTEN, CUT_OFF, ASKED, UNWANTED)
+MODELS = (RESTARTED, FORGOTTEN, CUT_OFF, LOST, ASKED, UNWANTED)

@@ -91,6 +91,38 @@ ACCEPTED = model(
     sometimes=(seen.two_offers_of_an_agent_stand,),
 )
 
+SPOILT = model(
+    "spoilt-accepts",
+    "Offers are accepted together that may not be: of two agents, in two roles, twice, or ended.",
+    "offer rescind call",
+    cluster(
+        agents=Table({A1: cpus(2), A2: cpus(1)}),
+        schedulers=Table(
+            {
+                S1: Program(
+                    F1,
+                    FrameworkInfo(("q", "r"), partition_aware=True),
+                    tasks=(task(),),
+                    calls=frozenset({"accept all", "accept doubled"}),
+                )
+            }
+        ),
+        portions=(cpus(1),),
+        offers=2,
+    ),
+    Counts(states=2423, steps=4257, depth=18),
+    script=(*CLUSTER, *agent_up("a2")),
+    prompt="down events",
+    room=1,
+    sometimes=(
+        seen.offers_of_two_agents_are_accepted,
+        seen.offers_in_two_roles_are_accepted,
+        seen.an_offer_is_accepted_twice,
+        seen.a_good_offer_goes_with_an_ended_one,
+        seen.two_offers_are_accepted_together,
+    ),
+)
+
 LATE = model(
     "late-answers",
     "What is said of offers arrives after its stream was lost, and perhaps replaced.",
@@ -151,4 +183,4 @@ FAIR_LONG = model(
     claims=(the_poorest_is_served,),
 )
 
-MODELS = (FAIR, FAIR_LONG, OFFERED, FILTERED, ACCEPTED, LATE)
+MODELS = (FAIR, FAIR_LONG, OFFERED, FILTERED, ACCEPTED, SPOILT, LATE)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mesos_spec.bounds import Program
 from mesos_spec.kernel import Table
 from mesos_spec.kernel.model import Counts
 from mesos_spec.models import witnesses as seen
-from mesos_spec.models.cases import A1, LINKS, S1, WORK, cluster, cpus, model, task, user
+from mesos_spec.models.cases import A1, AWARE, F1, LINKS, S1, WORK, cluster, cpus, model, task, user
 from mesos_spec.models.settings import CLUSTER, LAUNCHED, QUEUED, RUNNING
 
 KILLED = model(
@@ -161,4 +162,44 @@ BURIED = model(
     prompt="calls events",
 )
 
-MODELS = (BURIED, KILLED, SHARED, TALKED, REPEATED, REPEATED_OVER_LINKS, REUSED, LATE_TOO, AWAY)
+OVERTAKEN = model(
+    "overtaking",
+    "Two tasks of an agent run and end; each has a queue of updates of its own.",
+    "offer executor_updates resend ack call",
+    cluster(
+        schedulers=Table(
+            {
+                S1: Program(
+                    F1,
+                    AWARE,
+                    tasks=(task(), task("t2")),
+                    calls=frozenset({"accept all", "kill"}),
+                )
+            }
+        ),
+        words=("TASK_RUNNING", "TASK_FINISHED"),
+    ),
+    Counts(states=12281, steps=19174, depth=34),
+    script=(
+        *LAUNCHED,
+        *(("run", {}), ("run", {})),
+        *(("executor_subscribes", {"executor": "t1", "updates": ()}), ("executor_hears", {})),
+        *(("executor_subscribes", {"executor": "t2", "updates": ()}), ("executor_hears", {})),
+        *(("executor_hears", {}), ("executor_hears", {})),
+    ),
+    prompt="calls events up down",
+    sometimes=(seen.updates_wait_in_line, seen.a_task_ended_before_its_framework_heard),
+)
+
+MODELS = (
+    OVERTAKEN,
+    BURIED,
+    KILLED,
+    SHARED,
+    TALKED,
+    REPEATED,
+    REPEATED_OVER_LINKS,
+    REUSED,
+    LATE_TOO,
+    AWAY,
+)

@@ -30,7 +30,7 @@ from mesos_spec.network import own_stream
 from mesos_spec.state import Reign, Scheduler, State
 
 Some = Sometimes[State, ...]
-Deed = tuple[str, dict[str, Any]]  #: an action's name, and those of its names that matter
+Deed = tuple[str, Mapping[str, Any]]  #: an action's name, and those of its names that matter
 Script = tuple[Deed, ...]
 
 
@@ -99,6 +99,8 @@ def play(
 ) -> list[Played[State]]:
     """A script from a state on; each step with the first names that it leaves open.
 
+    What it gives for a name is the value, or a function that says whether one will do.
+
     Raises ValueError where a step of it is not possible.
     """
     steps: list[Played[State]] = []
@@ -108,8 +110,12 @@ def play(
     return steps
 
 
-def _first_step(s: State, action: Action[State, ...], given: dict[str, Any]) -> Played[State]:
-    for bound in action.bindings(s, given):
+def _first_step(s: State, action: Action[State, ...], given: Mapping[str, Any]) -> Played[State]:
+    wanted = {name: fits for name, fits in given.items() if callable(fits)}
+    fixed = {name: value for name, value in given.items() if name not in wanted}
+    for bound in action.bindings(s, fixed):
+        if not all(fits(bound[name]) for name, fits in wanted.items()):
+            continue
         try:
             return Played(s, action.name, bound, action(s, **bound))
         except Disabled:

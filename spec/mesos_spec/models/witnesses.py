@@ -6,7 +6,7 @@ Each model names those that its subject is about.
 from __future__ import annotations
 
 from mesos_spec.domains import agents, epochs, frameworks, lines, schedulers
-from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, SchedulerId
+from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, OfferId, SchedulerId
 from mesos_spec.kernel import sometimes
 from mesos_spec.messages import (
     Accept,
@@ -50,6 +50,68 @@ def an_offer_is_accepted_after_it_ended(s: State, epoch: Epoch, line: LineId) ->
 def two_offers_of_an_agent_stand(s: State, epoch: Epoch, agent: AgentId) -> bool:
     """Two offers of one agent stand at the same time."""
     return len(s.offers[epoch, agent]) > 1
+
+
+def accepted_together(s: State, epoch: Epoch, line: LineId) -> list[tuple[OfferId, ...]]:
+    """The offers of each ACCEPT of several that a master may hear now."""
+    heard = s.calls[line].mail[:1]
+    calls = [call for call in heard if isinstance(call, Accept) and line.epoch == epoch]
+    return [call.offers for call in calls if len(call.offers) > 1]
+
+
+def made_roles(s: State, epoch: Epoch, offers: tuple[OfferId, ...]) -> list[str | None]:
+    """The role of each offer; None of one that has ended."""
+    standing = [s.offers[epoch, offer.agent].get(offer, None) for offer in offers]
+    return [None if made is None else made.role for made in standing]
+
+
+@sometimes(cites=("OFR-9", "OFR-10"), epoch=epochs, line=lines)
+def offers_of_two_agents_are_accepted(s: State, epoch: Epoch, line: LineId) -> bool:
+    """An ACCEPT names offers of two agents, which all stand."""
+    return any(
+        len({offer.agent for offer in offers}) > 1 and None not in made_roles(s, epoch, offers)
+        for offers in accepted_together(s, epoch, line)
+    )
+
+
+@sometimes(cites=("OFR-9", "OFR-10"), epoch=epochs, line=lines)
+def offers_in_two_roles_are_accepted(s: State, epoch: Epoch, line: LineId) -> bool:
+    """An ACCEPT names offers of one agent in two roles, which all stand."""
+    return any(
+        len({offer.agent for offer in offers}) == 1
+        and len({role for role in made_roles(s, epoch, offers) if role is not None}) > 1
+        for offers in accepted_together(s, epoch, line)
+    )
+
+
+@sometimes(cites=("OFR-9", "OFR-10"), epoch=epochs, line=lines)
+def an_offer_is_accepted_twice(s: State, epoch: Epoch, line: LineId) -> bool:
+    """An ACCEPT names an offer twice, which stands."""
+    return any(
+        len(set(offers)) == 1 and None not in made_roles(s, epoch, offers)
+        for offers in accepted_together(s, epoch, line)
+    )
+
+
+@sometimes(cites=("F5", "OFR-10", "S20"), epoch=epochs, line=lines)
+def a_good_offer_goes_with_an_ended_one(s: State, epoch: Epoch, line: LineId) -> bool:
+    """An ACCEPT names an offer that was rescinded meanwhile, and one that stands."""
+    return any(
+        None in roles and any(roles)
+        for roles in (made_roles(s, epoch, o) for o in accepted_together(s, epoch, line))
+    )
+
+
+@sometimes(cites=("OFR-12",), epoch=epochs, line=lines)
+def two_offers_are_accepted_together(s: State, epoch: Epoch, line: LineId) -> bool:
+    """An ACCEPT names two offers that may be used together."""
+    return any(
+        len(set(offers)) == len(offers)
+        and len({offer.agent for offer in offers}) == 1
+        and len({*made_roles(s, epoch, offers)}) == 1
+        and None not in made_roles(s, epoch, offers)
+        for offers in accepted_together(s, epoch, line)
+    )
 
 
 @sometimes(cites=("FLT-2",), epoch=epochs, framework=frameworks)
