@@ -1,9 +1,10 @@
 """The documentation tells the truth: what is generated is fresh, and what is promised is run.
 
-In README and in the second tutorial a box fenced as `shellsession` is typed as it stands, in one
-folder, and prints what stands under each command; `…` is whatever it is this time, and a line of
-nothing else is any number of lines.  `background` boxes are started and left running; one without
-a command goes on with what the last of them prints.  A box whose fence names a file is that file.
+In README, in the second tutorial and on the page about experiments a box fenced as `shellsession`
+is typed as it stands, in one folder, and prints what stands under each command; `…` is whatever it
+is this time, and a line of nothing else is any number of lines.  `background` boxes are started and
+left running; one without a command goes on with what the last of them prints.  A box whose fence
+names a file is that file.
 """
 
 from __future__ import annotations
@@ -291,10 +292,12 @@ def reading_in(folder: Path) -> Iterator[Reader]:
 @pytest.mark.live
 @pytest.mark.slow
 @pytest.mark.needs("linux", "curl")
-@pytest.mark.parametrize("document", ["README.md", "docs/tutorial/02-break-it.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/tutorial/02-break-it.md", "docs/explanation/chaos.md"]
+)
 def test_what_the_boxes_say_is_so(document: str, tmp_path: Path) -> None:
     found = list(boxes((ROOT / document).read_text()))
-    assert len(found) > 3
+    assert len(found) > 1
     with reading_in(tmp_path) as reader:
         for box in found:
             reader.do(box)

@@ -46,7 +46,7 @@ def verdict_of(folder: Path) -> Verdict:
     return judge(read_traces([folder]), WHOLE, Bounds())
 
 
-def survive(plan: Plan, folder: Path, hurt: Callable[[World], Any]) -> None:
+def survive(plan: Plan, folder: Path, hurt: Callable[[World], Any]) -> Verdict:
     """Run `plan`'s work while `await hurt(world)` is done to it; all must be done, and conform."""
 
     async def main() -> str:
@@ -65,6 +65,7 @@ def survive(plan: Plan, folder: Path, hurt: Callable[[World], Any]) -> None:
     assert marked(mark) == []
     verdict = verdict_of(folder / "trace")
     assert verdict.outcome is Outcome.CONFORMS, verdict.text()
+    return verdict
 
 
 def a_fault(kind: FaultKind, target: str) -> Fault:
@@ -97,8 +98,8 @@ async def reset_again_and_again(world: World, times: int, chance: random.Random)
 
 
 @pytest.fixture(scope="module")
-def battered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The traces of a master and an agent that were killed and cut off two hundred times."""
+def battered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
+    """Traces of a master and an agent, killed and cut off two hundred times; and the verdict."""
     folder = tmp_path_factory.mktemp("battered")
     plan = Plan(
         cluster=Cluster(masters=1, agents=1, cpus=2.0, timers=QUICK),
@@ -112,43 +113,44 @@ def battered(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 nursery.start_soon(kill_again_and_again, world, name, times, chance)
             nursery.start_soon(reset_again_and_again, world, RESETS, random.Random(3))
 
-    survive(plan, folder, hurt)
-    return folder / "trace"
+    verdict = survive(plan, folder, hurt)
+    return folder / "trace", verdict
 
 
-def test_two_processes_under_two_hundred_kills_and_resets_conform(battered: Path) -> None:
+def test_two_processes_under_two_hundred_kills_and_resets_conform(
+    battered: tuple[Path, Verdict],
+) -> None:
+    traces, verdict = battered
     assert MASTER_KILLS + AGENT_KILLS + RESETS == 200
-    [harness] = battered.glob("harness-*.ndjson")
+    [harness] = traces.glob("harness-*.ndjson")
     done = [json.loads(line)["fault"] for line in harness.read_bytes().splitlines()[1:]]
     kinds = [fault["kind"] for fault in done]
     assert (kinds.count("kill"), kinds.count("reset")) == (MASTER_KILLS + AGENT_KILLS, RESETS)
     for role, kills in (("master", MASTER_KILLS), ("agent", AGENT_KILLS)):
-        assert len(list(battered.glob(f"{role}-*.ndjson"))) == kills + 1
-    taken = verdict_of(battered).taken
+        assert len(list(traces.glob(f"{role}-*.ndjson"))) == kills + 1
+    taken = verdict.taken
     assert taken["drop_link"] + taken["lose_agent"] > 0, "no reset was noticed"
     assert taken["resend"] + taken["admit"] > MASTER_KILLS, taken
 
 
-@pytest.mark.parametrize("role", ["master", "agent"])
-def test_one_message_sent_twice_is_found(battered: Path, tmp_path: Path, role: str) -> None:
-    folder = shutil.copytree(battered, tmp_path / "copy")
-    to = {"master": "agent", "agent": "master"}[role]
-    path, records, at = _last(folder, role, lambda r: any(s.get("to") == to for s in r["sent"]))
-    sent = next(s for s in records[at]["sent"] if s.get("to") == to)
+def test_one_message_sent_twice_is_found(battered: tuple[Path, Verdict], tmp_path: Path) -> None:
+    folder = shutil.copytree(battered[0], tmp_path / "copy")
+    path, records, at = _last(
+        folder, "master", lambda r: any(s.get("to") == "agent" for s in r["sent"])
+    )
+    sent = next(s for s in records[at]["sent"] if s.get("to") == "agent")
     again = {**sent, "id": [sent["id"][0], sent["id"][1] + 1]}
     _write(path, [*records[:at], {**records[at], "sent": [*records[at]["sent"], again]}])
-    _is_found(folder, role)
+    _is_found(folder, "master")
 
 
-@pytest.mark.parametrize("role", ["master", "agent"])
-def test_one_message_heard_twice_is_found(battered: Path, tmp_path: Path, role: str) -> None:
-    folder = shutil.copytree(battered, tmp_path / "copy")
-    peer = {"master": "agent", "agent": "master"}[role]
-    path, records, at = _last(folder, role, lambda r: (r["heard"] or {}).get("from") == peer)
+def test_one_message_heard_twice_is_found(battered: tuple[Path, Verdict], tmp_path: Path) -> None:
+    folder = shutil.copytree(battered[0], tmp_path / "copy")
+    path, records, at = _last(folder, "agent", lambda r: (r["heard"] or {}).get("from") == "master")
     again = {**records[at], "did": [], "sent": [], "view": {}}
     again.pop("whole", None)
     _write(path, [*records[: at + 1], again, *records[at + 1 :]])
-    _is_found(folder, role)
+    _is_found(folder, "agent")
 
 
 def _last(

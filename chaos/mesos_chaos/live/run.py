@@ -138,7 +138,7 @@ async def run_live(
         name=name,
         seed=plan.seed,
         folder=folder,
-        verdict=_judged(folder / "trace"),
+        verdict=judged(folder / "trace"),
         settled=settled,
         took_s=time.monotonic() - began,
         items=items,
@@ -147,12 +147,13 @@ async def run_live(
         missed=[action for action in plan.expect.must_see if action not in seen],
         goal=failed,
     )
-    (folder / "report.txt").write_text(_titled(plan, result.text()) + "\n")
+    (folder / "report.txt").write_text(titled(plan, result.text()) + "\n")
     (folder / "report.json").write_text(json.dumps(result.json(), indent=1, default=str) + "\n")
     return result
 
 
-def _titled(plan: Plan, text: str) -> str:
+def titled(plan: Plan, text: str) -> str:
+    """A report with its scenario's title and reason before it: what stands in report.txt."""
     return f"{plan.title}\n\n{plan.why.strip()}\n\n{text}" if isinstance(plan, Scenario) else text
 
 
@@ -217,7 +218,8 @@ def _progress(framework: Any) -> dict[str, int]:
     }
 
 
-def _judged(traces: Path) -> Verdict:
+def judged(traces: Path) -> Verdict:
+    """The verdict on the traces in a folder; what cannot be read is a doubt."""
     try:
         return judge(read_traces([traces]), WHOLE, Bounds())
     except TraceError as error:
