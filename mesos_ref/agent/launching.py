@@ -13,7 +13,7 @@ from mesos_ref.agent import checkpoint, executors, tasks, updates
 from mesos_ref.agent.names import are_usable
 from mesos_ref.agent.state import Agent, Framework, Task
 from mesos_ref.resources import EMPTY, ResourceError, Resources
-from mesos_ref.wire.v1 import StatusReason, TaskInfo
+from mesos_ref.wire.v1 import ExecutorInfo, StatusReason, TaskInfo
 
 
 def hear_run_task(agent: Agent, frame: link.RunTask) -> None:
@@ -40,6 +40,8 @@ def _refusal(framework: Framework, frame: link.RunTask) -> tuple[StatusReason, s
     executor_id = _executor_id(frame)
     if _resources(frame.task) is None:
         return "REASON_TASK_INVALID", "The task's resources are not amounts this agent knows"
+    if frame.executor is not None and _resources(frame.executor) is None:
+        return "REASON_TASK_INVALID", "The executor's resources are not amounts this agent knows"
     there = framework.executors.get(executor_id)
     if there is None:
         if frame.launch_executor:
@@ -57,8 +59,8 @@ def _executor_id(frame: link.RunTask) -> str:
     return frame.task.task_id if frame.executor is None else frame.executor.executor_id
 
 
-def _resources(info: TaskInfo) -> Resources | None:
-    """What the task uses; None if it can't be counted."""
+def _resources(info: TaskInfo | ExecutorInfo) -> Resources | None:
+    """What a task or an executor uses; None if it can't be counted."""
     try:
         return Resources.from_wire(info.resources)
     except ResourceError:

@@ -61,7 +61,11 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class Stirred(msgspec.Struct, frozen=True):
-    """Something happened: a contender that waits had better look now."""
+    """Something happened: who waits had better look now, and who leads renew, which is to look.
+
+    Anybody may say so to a leader, as often as they like; so it renews no more often than a
+    contender looks.
+    """
 
 
 Event: TypeAlias = Looked | Claimed | Renewed | RenewFailed | Tick | Stirred
@@ -125,7 +129,7 @@ class ElectionCore:
         self.stamp = 0
         self._waits = False  # for the answer to an effect
         self._next_us = 0
-        self._claim_began_us = 0
+        self._claim_began_us = self._renewed_us = 0
         self._seen: tuple[int, int | None] | None = None
         self._seen_since_us = 0
 
@@ -164,13 +168,18 @@ class ElectionCore:
                     return Step()
                 return self._lose(f"the stamp could not be written: {event.why}", now_us)
             case Stirred():
-                if self.epoch is None:
-                    self._next_us = min(self._next_us, now_us)
-                return self._tick(now_us)
+                return self._stirred(now_us)
             case Tick():
                 return self._tick(now_us)
             case _:
                 assert_never(event)
+
+    def _stirred(self, now_us: int) -> Step:
+        soon_us = now_us
+        if self.epoch is not None:
+            soon_us = max(now_us, self._renewed_us + self.look_every_us)
+        self._next_us = min(self._next_us, soon_us)
+        return self._tick(now_us)
 
     def _tick(self, now_us: int) -> Step:
         if self._waits or now_us < self._next_us:
@@ -205,6 +214,7 @@ class ElectionCore:
             return self._lose(f"epoch {renewed.newest} has begun", now_us)
         self.holds_until_us = renewed.began_us + self.lease_us
         self._waits = False
+        self._renewed_us = renewed.began_us
         self._next_us = renewed.began_us + self.lease_us // 3
         if self.is_leading:
             return Step((), (("renewed", {}),))

@@ -48,6 +48,7 @@ class FileElection:
         self.path = path
         self.lease_us = int(lease_s * 1e6)
         self.look_every_s = min(LOOK_EVERY_S, lease_s / 4)
+        self._contenders: list[Contender] = []
 
     @asynccontextmanager
     async def contend(self, candidate: Candidate) -> AsyncIterator[AsyncIterator[Leadership]]:
@@ -56,8 +57,16 @@ class FileElection:
         contender = Contender(Files(self.path), candidate, self.lease_us, self.look_every_s, send)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(contender.run)
-            yield receive
+            self._contenders.append(contender)
+            try:
+                yield receive
+            finally:
+                self._contenders.remove(contender)
             nursery.cancel_scope.cancel()
+
+    def look_now(self) -> None:
+        for contender in self._contenders:
+            contender.stir()
 
     def watch(self) -> AsyncIterator[Leader | None]:
         return Watch(self.path)
@@ -83,7 +92,7 @@ class Contender:
         self.trouble: str | None = None
         self._events: deque[election.Event] = deque()
         self._holder = HolderWatch()
-        self._renewed = trio.Event()
+        self._woken = trio.Event()
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -100,6 +109,12 @@ class Contender:
             self.files.close()
             self.news.close()
 
+    def stir(self) -> None:
+        """Look soon, whatever was planned."""
+        if not self._woken.is_set():
+            self._events.append(election.Stirred())
+            self._woken.set()
+
     async def _wait(self) -> None:
         deadline = self.core.next_deadline
         until_s = float("inf") if deadline is None else (deadline + 1) / 1e6
@@ -108,8 +123,8 @@ class Contender:
                 await self._holder.dies()
                 self._events.append(election.Stirred())
             else:
-                await self._renewed.wait()
-        self._renewed = trio.Event()
+                await self._woken.wait()
+        self._woken = trio.Event()
         self._events.append(election.Tick())
 
     def _drain(self) -> None:
@@ -172,7 +187,7 @@ class Contender:
         else:
             newest = self.files.newest()
             self._events.append(election.Renewed(effect.epoch, began_us, newest))
-        self._renewed.set()
+        self._woken.set()
 
     def _release(self) -> None:
         if self.lock is not None:

@@ -85,6 +85,13 @@ class Election(Protocol):
         """
         ...
 
+    def look_now(self) -> None:
+        """Somebody says that a newer epoch has begun: who leads here had better look.
+
+        Called on hearsay, perhaps often: it must be cheap, and must depose nobody who leads.
+        """
+        ...
+
     def watch(self) -> AsyncIterator[Leader | None]:
         """The leader now, then every change.  Never ends."""
         ...

@@ -36,6 +36,9 @@ class SingleElection:
         with send, receive:
             yield receive
 
+    def look_now(self) -> None:
+        """There is nothing to see: nobody else can be elected."""
+
     def watch(self) -> AsyncIterator[Leader | None]:
         return _Watch(self)
 

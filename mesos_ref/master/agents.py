@@ -6,7 +6,7 @@ marked unreachable are its frameworks told, and even then it may come back with 
 
 from mesos_ref import link as frames
 from mesos_ref.master import admission, offers
-from mesos_ref.master.effects import StepDown
+from mesos_ref.master.effects import AskElection
 from mesos_ref.master.state import Agent, Framework, LostAgent, State, Task
 from mesos_ref.master.statuses import lost_or, tell_status
 from mesos_ref.master.validation import read_register
@@ -19,7 +19,7 @@ def hear_register(m: State, link: str, register: frames.Register) -> None:
     """An agent says who it is, and what it runs."""
     if register.newest_epoch > m.reign:
         m.act("ignore_frame_up", link=link)
-        m.effects.append(StepDown(f"epoch {register.newest_epoch} has begun, this is {m.reign}"))
+        m.effects.append(AskElection(register.newest_epoch))
         hang_up(m, link)
         return
     if register.epoch != m.reign:

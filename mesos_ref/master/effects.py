@@ -12,17 +12,20 @@ from mesos_ref.step import (
 
 __all__ = [
     "Answer",
+    "AskElection",
     "CloseLink",
     "CloseStream",
     "Effect",
     "OpenStream",
     "SendEvent",
     "SendFrame",
-    "StepDown",
 ]
 
 
-class StepDown(Effect, frozen=True):
-    """A newer leader is known. The shell gives up leadership and answers with `Deposed`."""
+class AskElection(Effect, frozen=True):
+    """Somebody says that a newer epoch has begun: the shell asks the election at once.
 
-    why: str
+    Only the election deposes (MFO-6): whoever reaches the agents' port can say this.
+    """
+
+    newest_epoch: int

@@ -4,9 +4,10 @@ The shell listens on two ports (HTTP for schedulers and operators, links for age
 election, turns what comes in into events, and performs the effects. What any of it means is the
 core's business.
 
-A master leads at most once. When it loses leadership, by the election or because an agent has seen
-a newer epoch, what is queued is forgotten, the core hears `Deposed`, the trace is closed, and `run`
-returns: the process is to end (MFO-6), and whoever supervises it starts a new one.
+A master leads at most once. When the election says that it has lost leadership, what is queued is
+forgotten, the core hears `Deposed`, the trace is closed, and `run` returns: the process is to end
+(MFO-6), and whoever supervises it starts a new one. What an agent says of newer leaders is hearsay:
+it makes the master ask the election at once.
 """
 
 import logging
@@ -24,12 +25,12 @@ from mesos_ref.http.server import serve
 from mesos_ref.master.core import MasterCore
 from mesos_ref.master.effects import (
     Answer,
+    AskElection,
     CloseLink,
     CloseStream,
     OpenStream,
     SendEvent,
     SendFrame,
-    StepDown,
 )
 from mesos_ref.master.events import Deposed, Elected, Event, Tick
 from mesos_ref.master.http_api import HttpApi
@@ -114,7 +115,7 @@ class MasterShell:
             SendEvent: lambda effect: self.schedulers.send_event(effect.stream, effect.event),
             CloseStream: lambda effect: self.schedulers.close_stream(effect.stream),
             Answer: self.schedulers.answer,
-            StepDown: lambda effect: self._fall(effect.why),
+            AskElection: lambda effect: self._ask_election(effect.newest_epoch),
         }
         self._outcome: Outcome = "stopped"
         self._own: Leader | None = None
@@ -158,6 +159,11 @@ class MasterShell:
             self._announce("deposed", {"why": why})
             self._outcome = "deposed"
             self._owner.end_with(Deposed(why))
+
+    def _ask_election(self, newest_epoch: int) -> None:
+        """An agent speaks of a newer leader: it may be right."""
+        _log.warning("an agent says epoch %d has begun: asking the election", newest_epoch)
+        self.ports.election.look_now()
 
     async def _watch(self) -> None:
         async for leader in self.ports.election.watch():

@@ -12,12 +12,12 @@ from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.core import MasterCore
 from mesos_ref.master.effects import (
     Answer,
+    AskElection,
     CloseLink,
     CloseStream,
     OpenStream,
     SendEvent,
     SendFrame,
-    StepDown,
 )
 from mesos_ref.master.events import (
     Call,
@@ -107,8 +107,8 @@ def sent_of(effect: Effect, numbers: Numbers) -> Sent | None:
         case CloseLink():
             numbers.forget(effect.link)
             return {"do": "close_link", "link": effect.link}
-        case StepDown():
-            return {"do": "step_down", "why": effect.why}
+        case AskElection():
+            return {"do": "ask_election", "newest_epoch": effect.newest_epoch}
         case _:
             return None
 

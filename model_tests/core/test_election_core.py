@@ -135,6 +135,12 @@ class Election(RuleBasedStateMachine):
     def time_passes(self, us: int) -> None:
         self.now_us += us
 
+    @rule(n=st.integers(0, 2))
+    def somebody_stirs(self, n: int) -> None:
+        """Hearsay, or a death."""
+        process = self.pick(n)
+        process.hear(election.Stirred(), self.clock(process))
+
     @rule(rounds=st.integers(1, 15))
     def all_go_on(self, rounds: int) -> None:
         self.others_go_on(rounds, [])
@@ -255,6 +261,22 @@ def test_the_first_takes_epoch_one_and_is_told_once_it_is_known() -> None:
     assert not core.leads_at(1_020), "the lease runs from when the stamp's writing began"
     assert core.next_deadline == 20 + LEASE_US // 3
     assert core.handle(TICK, 353).effects == (election.Renew(1, 2),)
+
+
+def test_a_leader_that_is_stirred_looks_at_once_but_not_more_often_than_others_look() -> None:
+    """Whoever stirs it may lie, and may do it all the time."""
+    core = after(*LEADING).core
+    assert core.handle(election.Stirred(), 50).effects == ()
+    assert core.next_deadline == 20 + LOOK_US
+    assert core.handle(election.Stirred(), 60).effects == ()
+    assert core.next_deadline == 20 + LOOK_US
+    assert core.handle(election.Stirred(), 150).effects == (election.Renew(1, 2),)
+    assert core.handle(election.Stirred(), 151).effects == ()
+    assert core.handle(election.Renewed(1, 155, 1), 160).effects == ()
+    assert core.leads_at(1_154)
+    assert core.handle(election.Stirred(), 300).effects == (election.Renew(1, 3),)
+    lost = core.handle(election.Renewed(1, 305, 2), 310).effects
+    assert election.Announce(Lost(1, "epoch 2 has begun")) in lost
 
 
 def test_a_free_lock_is_taken_over_at_once() -> None:

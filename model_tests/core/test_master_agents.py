@@ -9,7 +9,7 @@ import pytest
 from mesos_ref import link as frames
 from mesos_ref.link import ExecutorReport, Kill, Ping, Pong, Registered, Shutdown, ShutdownFramework
 from mesos_ref.master.config import MasterConfig
-from mesos_ref.master.effects import SendEvent, StepDown
+from mesos_ref.master.effects import AskElection, SendEvent
 from mesos_ref.resources import Resources
 from mesos_ref.wire.v1 import TimeInfo
 from model_tests.core.master_rig import EPOCH, WALL_US, Rig, framework_info, report, task, uuid
@@ -428,13 +428,16 @@ def test_ignore_frame_up_of_another_epoch() -> None:
     assert rig.closed == ["other"]
 
 
-def test_a_newer_epoch_ends_this_one() -> None:
-    """S19: a master that hears of a newer leader gives up by itself."""
+def test_hearsay_of_a_newer_epoch_makes_a_master_ask_the_election() -> None:
+    """S19, MFO-6: anybody can name an epoch; only the election ends a reign."""
     rig = Rig()
-    link = rig.register("a1", newest_epoch=EPOCH + 1)
+    rig.register("a1")
+    before = rig.core.view()
+    link = rig.register("a2", newest_epoch=EPOCH + 1)
     assert rig.did == ["ignore_frame_up"]
-    assert any(isinstance(effect, StepDown) for effect in rig.last.effects)
+    assert AskElection(EPOCH + 1) in rig.last.effects
     assert rig.closed == [link]
+    assert rig.core.view() == before
 
 
 def test_a_link_is_one_agents() -> None:

@@ -54,6 +54,7 @@ class ChosenElection:
 
     def __init__(self) -> None:
         self.has_resigned = False
+        self.looks = 0
         self._news, self._heard = trio.open_memory_channel[Leadership](10)
         self._leaders, self._seen = trio.open_memory_channel[Leader | None](10)
 
@@ -72,6 +73,9 @@ class ChosenElection:
             yield self._heard
         finally:
             self.has_resigned = True
+
+    def look_now(self) -> None:
+        self.looks += 1
 
     def watch(self) -> AsyncIterator[Leader | None]:
         return self._seen

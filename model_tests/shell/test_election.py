@@ -99,6 +99,25 @@ async def test_a_holder_that_finds_a_newer_epoch_has_lost(tmp_path: Path) -> Non
 
 
 @live
+async def test_a_holder_looks_when_it_is_told_to(tmp_path: Path) -> None:
+    """Its next renewal is ten seconds away; hearsay makes it look now, and only truth counts."""
+    where = FileElection(tmp_path / "leader", lease_s=30)
+    async with where.contend(candidate(1)) as leadership:
+        assert await anext(leadership) == Elected(1)
+        where.look_now()
+        with trio.move_on_after(0.3) as waited:
+            await anext(leadership)
+        assert waited.cancelled_caught, "nobody else has been elected"
+        usurper = Files(tmp_path / "leader").claim(2)
+        assert usurper is not None
+        where.look_now()
+        with trio.fail_after(5):
+            assert await anext(leadership) == Lost(1, "epoch 2 has begun")
+        os.close(usurper)
+    where.look_now()
+
+
+@live
 async def test_a_holder_that_cannot_write_has_lost(tmp_path: Path) -> None:
     where = FileElection(tmp_path / "leader", lease_s=0.3)
     async with where.contend(candidate(1)) as leadership:

@@ -195,17 +195,22 @@ def test_a_deposed_master_tells_its_core_closes_everything_and_ends() -> None:
     run_virtually(main)
 
 
-def test_an_agent_that_knows_a_newer_leader_deposes_this_one() -> None:
+def test_only_the_election_deposes_whatever_an_agent_says() -> None:
+    """MFO-6: one who reaches the agents' port makes the master look, and no more."""
+
     async def main() -> None:
         election = ChosenElection()
         async with mastering(election=election) as bench:
             election.elect(1)
             await wait_all_tasks_blocked()
             agent = await bench.dial()
-            await agent.register(newest_epoch=2)
+            await agent.register(newest_epoch=2**40)
+            await wait_all_tasks_blocked()
+            assert (bench.outcome, election.looks) == (None, 1)
+            await bench.agent("other")
+            election.depose(1)
             await wait_all_tasks_blocked()
             assert bench.outcome == "deposed"
-            assert bench.said[-1] == ("deposed", {"why": "epoch 2 has begun, this is 1"})
             assert election.has_resigned
 
     run_virtually(main)

@@ -11,7 +11,7 @@ from mesos_chaos.sim.node import Moment, Node, SimIds
 from mesos_ref import trace
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.core import MasterCore
-from mesos_ref.master.effects import StepDown
+from mesos_ref.master.effects import AskElection
 from mesos_ref.master.events import Deposed, StreamEnded, Tick
 from mesos_ref.step import NOTHING, Effect, Persist, Step
 
@@ -28,7 +28,7 @@ class Plain:
     def handle(self, event: Any, now_us: int) -> Step:
         self.heard.append((now_us, event))
         if isinstance(event, Deposed):
-            return Step((Persist("key", event.why), StepDown(event.why)), (("end_reign", {}),))
+            return Step((Persist("key", event.why), AskElection(2)), (("end_reign", {}),))
         return NOTHING
 
     def view(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_a_record_is_written_then_kept_then_done() -> None:
     process = Process()
     process.start()
     process.hear(DO)
-    assert process.deeds == ["p.1 writes", "keeps why", "does StepDown"]
+    assert process.deeds == ["p.1 writes", "keeps why", "does AskElection"]
     assert process.kept == {"key": "why"}
 
 
@@ -91,7 +91,7 @@ def test_a_process_can_die_between_two_deeds(moment: Moment, deeds: list[str]) -
     assert not process.alive
     process.start()
     process.hear(DO)
-    assert process.deeds[-3:] == ["p.2 writes", "keeps why", "does StepDown"]
+    assert process.deeds[-3:] == ["p.2 writes", "keeps why", "does AskElection"]
 
 
 def test_a_paused_process_hears_everything_when_it_goes_on() -> None:

@@ -149,7 +149,7 @@ LINES = [
     ),
     Line(
         events.Frame("link-2", 0, msgspec.structs.replace(REGISTER, newest_epoch=2)),
-        [CloseLink("link-2"), effects.StepDown("epoch 2 has begun")],
+        [CloseLink("link-2"), effects.AskElection(2)],
         [("ignore_frame_up", {"link": "link-2"})],
     ),
     Line(

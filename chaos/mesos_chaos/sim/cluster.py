@@ -135,9 +135,8 @@ class SimCluster:
         )
         for i in range(1, self.plan.cluster.masters + 1):
             name = f"m{i}"
-            master = SimMaster(
-                self.loop, self.network, name, config, self.judge, self._stepped_down
-            )
+            tell = (self.judge, self._stepped_down, self.election.asked)
+            master = SimMaster(self.loop, self.network, name, config, *tell)
             self.masters[name] = master
             self.election.masters.append(master)
             master.start()

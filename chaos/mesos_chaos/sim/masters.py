@@ -19,7 +19,7 @@ from mesos_ref.master import events as heard
 from mesos_ref.master import tracing
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.core import MasterCore
-from mesos_ref.master.effects import StepDown
+from mesos_ref.master.effects import AskElection
 from mesos_ref.step import (
     Answer,
     CloseLink,
@@ -49,12 +49,15 @@ class SimMaster(Node):
         config: MasterConfig,
         listener: Listener,
         stepped_down: Callable[[SimMaster], None],
+        doubts: Callable[[SimMaster], None],
     ) -> None:
+        """`stepped_down` is told of its end; `doubts` asks the election whether it still leads."""
         super().__init__(loop, name, listener)
         self.network = network
         self.config = config
         self.leads = False
         self._stepped_down = stepped_down
+        self._doubts = doubts
         self._links: dict[str, End[Any]] = {}
         self._streams: dict[str, End[Any]] = {}
         self._asking: dict[str, tuple[End[Any], int]] = {}
@@ -145,8 +148,8 @@ class SimMaster(Node):
                 if request in self._asking:  # an operator's answer is read by nobody
                     end, n = self._asking.pop(request)
                     end.send(("answer", n, status, body))
-            case StepDown():
-                self.depose("a newer leader is known")
+            case AskElection():
+                self._doubts(self)
             case _:
                 super().perform(effect)
 
@@ -217,6 +220,11 @@ class Election:
                 master.depose("a later epoch has begun")
 
         self.loop.after(DEPOSED_US, tell)
+
+    def asked(self, master: SimMaster) -> None:
+        """`master` has heard of a newer leader: if it's true, it is deposed now."""
+        if master is not self.leader:
+            master.depose("a later epoch has begun")
 
     def _elect(self) -> None:
         if self.leader is not None:
