@@ -20,8 +20,6 @@ from typing import Any, Final
 
 #: Most bytes of one read, as in Mesos (16 pages); readers ask again.
 MAX_READ_BYTES: Final = 64 * 1024
-#: Most bytes of one download; what is longer can be read piece by piece.
-MAX_DOWNLOAD_BYTES: Final = 256 * 1024 * 1024
 
 #: How deep things lie: <agent>/frameworks/<framework>/executors/<executor>/runs/<container>.
 _FRAMEWORKS: Final = 2
@@ -38,6 +36,22 @@ class FileError(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+class OpenFile:
+    """One file that was found, and is read at places."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self.size = size
+        self._descriptor = descriptor
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Some bytes; fewer at the end. Blocks."""
+        return os.pread(self._descriptor, length, offset)
+
+    def close(self) -> None:
+        """Once."""
+        os.close(self._descriptor)
 
 
 class Files:
@@ -58,17 +72,12 @@ class Files:
             most = MAX_READ_BYTES if length is None else min(length, MAX_READ_BYTES)
             return info.st_size, os.pread(descriptor, most, offset)
 
-    def download(self, path: str) -> bytes:
-        """The whole file. Raises `FileError`."""
+    def open(self, path: str) -> OpenFile:
+        """The file as it is now, to be read piece by piece and closed. Raises `FileError`."""
         with self._opened(path) as (descriptor, info):
             if not stat.S_ISREG(info.st_mode):
                 raise FileError(400, f"{path!r} is no regular file")
-            if info.st_size > MAX_DOWNLOAD_BYTES:
-                raise FileError(400, f"{path!r} has {info.st_size} bytes: read it piece by piece")
-            pieces = []
-            while piece := os.read(descriptor, 1 << 20):
-                pieces.append(piece)
-            return b"".join(pieces)
+            return OpenFile(os.dup(descriptor), info.st_size)
 
     def browse(self, path: str) -> list[dict[str, Any]]:
         """A folder's entries, by name, links not followed. Raises `FileError`.

@@ -27,11 +27,12 @@ from mesos_ref.http.negotiation import (
     refuse_content_type,
     refuse_method,
 )
+from mesos_ref.http.pieces import PiecesResponse
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.wire import json
 from mesos_ref.wire.shape import WireError
 
-Answer = Response | StreamResponse
+Answer = Response | StreamResponse | PiecesResponse
 Handle = Callable[[Request], Awaitable[Answer]]
 Read = Callable[[], Any]
 
@@ -164,16 +165,16 @@ class HttpApi:
         shown = await trio.to_thread.run_sync(self._files.browse, request.query.get("path", ""))
         return json_or_script(request, json.dump(shown))
 
-    async def _download(self, request: Request) -> Response:
+    async def _download(self, request: Request) -> Response | PiecesResponse:
         """`/files/download?path=`."""
         refusal = refuse_method(request, "GET", "HEAD")
         if refusal is not None:
             return refusal
         path = request.query.get("path", "")
-        data = await trio.to_thread.run_sync(self._files.download, path)
+        file = await trio.to_thread.run_sync(self._files.open, path)
         safe = re.sub(r"[^\w.-]", "_", path.rpartition("/")[2], flags=re.ASCII)
         disposition = {"Content-Disposition": f"attachment; filename={safe}"}
-        return Response(200, data, "application/octet-stream", disposition)
+        return PiecesResponse(file, file.size, "application/octet-stream", disposition)
 
 
 def _fault(call: OperatorCall) -> str | None:

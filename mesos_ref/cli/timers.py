@@ -43,6 +43,7 @@ MASTER = (
     Row("min_offer_cpus_milli", "cpus", 0, "less is not offered, unless memory suffices"),
     Row("min_offer_mem_milli", "mb", 0, "less is not offered, unless cpus suffice"),
     Row("heartbeat_interval_us", "s", 0.001, "a HEARTBEAT this often on each event stream"),
+    Row("max_frameworks", "times", 1, "frameworks known at once; a new one more is refused"),
     Row("max_removed_frameworks", "times", 1, "removed frameworks that are remembered"),
     Row("max_unreachable_agents", "times", 1, "unreachable agents that are remembered"),
 )

@@ -52,6 +52,7 @@ class FileElection:
 
     @asynccontextmanager
     async def contend(self, candidate: Candidate) -> AsyncIterator[AsyncIterator[Leadership]]:
+        """Compete, as the interface has it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         send, receive = trio.open_memory_channel[Leadership](2)  # Elected and Lost: never full
         contender = Contender(Files(self.path), candidate, self.lease_us, self.look_every_s, send)

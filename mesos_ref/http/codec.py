@@ -331,16 +331,28 @@ class AnswerParser(_Assembly):
 
 def render_response(response: Response, keep_alive: bool, is_head: bool = False) -> bytes:
     """One response as bytes; for a HEAD request without its body."""
-    body = response.body
-    head = _status_line(response.status)
-    if body and response.content_type is None:
-        head += "Content-Type: text/plain; charset=utf-8\r\n"
-    elif response.content_type is not None:
-        head += f"Content-Type: {response.content_type}\r\n"
-    head += _header_lines(response.headers)
-    head += f"Content-Length: {len(body)}\r\n"
+    body, content_type = response.body, response.content_type
+    if body and content_type is None:
+        content_type = "text/plain; charset=utf-8"
+    head = render_head(response.status, content_type, response.headers, len(body), keep_alive)
+    return head if is_head else head + body
+
+
+def render_head(
+    status: int,
+    content_type: str | None,
+    headers: Mapping[str, str],
+    length: int,
+    keep_alive: bool,
+) -> bytes:
+    """The head of an answer whose body has `length` bytes."""
+    head = _status_line(status)
+    if content_type is not None:
+        head += f"Content-Type: {content_type}\r\n"
+    head += _header_lines(headers)
+    head += f"Content-Length: {length}\r\n"
     head += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
-    return head.encode("latin-1") if is_head else head.encode("latin-1") + body
+    return head.encode("latin-1")
 
 
 def render_stream_head(content_type: str, headers: Mapping[str, str]) -> bytes:

@@ -23,6 +23,7 @@ import trio
 
 from mesos_ref.http.codec import CONTINUE, Incoming, RequestParser, render_response
 from mesos_ref.http.messages import Limits, Request, Response
+from mesos_ref.http.pieces import PiecesResponse
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
 
@@ -67,7 +68,8 @@ class Later:
         return self._answer
 
 
-Handler = Callable[[Request], Awaitable[Response | StreamResponse | Later]]
+Answer = Response | StreamResponse | PiecesResponse | Later
+Handler = Callable[[Request], Awaitable[Answer]]
 OnError = Callable[[Exception, Request], None]
 
 
@@ -206,9 +208,8 @@ class _Server:
             was_under_way = False
             scope.deadline = float("inf")
             answer = await self._answer(incoming.request)
-            if isinstance(answer, StreamResponse):
-                await self._write(due, stream, scope)
-                await answer.run(stream)
+            if isinstance(answer, StreamResponse | PiecesResponse):
+                await self._run(answer, incoming, due, stream, scope)
                 return None
             due.append(_Due(answer, incoming))
             if not isinstance(answer, Later) or not incoming.keep_alive:
@@ -225,7 +226,30 @@ class _Server:
             scope.deadline = trio.current_time() + self._limits.idle_timeout_s
             await stream.send_all(b"".join(pieces))
 
-    async def _answer(self, request: Request) -> Response | StreamResponse | Later:
+    async def _run(
+        self,
+        answer: StreamResponse | PiecesResponse,
+        incoming: Incoming,
+        due: list[_Due],
+        stream: Stream,
+        scope: trio.CancelScope,
+    ) -> None:
+        """Write these answers, and then one that times itself."""
+        is_head = incoming.request.method == "HEAD"
+        try:
+            await self._write(due, stream, scope)
+            scope.deadline = float("inf")
+            if isinstance(answer, StreamResponse):
+                await answer.run(stream)
+            else:
+                await answer.run(stream, is_head, self._limits.idle_timeout_s)
+        finally:
+            if isinstance(answer, PiecesResponse):
+                answer.close()
+            else:  # no matter if it was run, and is over
+                answer.lose("the client went away before it was answered")
+
+    async def _answer(self, request: Request) -> Answer:
         try:
             return await self._handler(request)
         except Exception as error:

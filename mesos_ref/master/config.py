@@ -32,6 +32,9 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: Wall clock (microseconds since 1970) at the moment the core's clock showed 0.
     epoch_wall_us: int = 0
 
+    #: Frameworks known at once, connected or not; one more that is new is refused.
+    max_frameworks: int = 10_000
+
     # Bounds of memory. What is beyond is forgotten, oldest first.
     max_removed_frameworks: int = 100_000
     max_unreachable_agents: int = 100_000

@@ -23,6 +23,8 @@ def hear_subscribe(m: State, call: Call, subscribe: scheduler.Subscribe) -> None
     framework_id = subscribe.framework_info.id
     known = None if framework_id is None else m.frameworks.get(framework_id)
     fault = subscription_fault(subscribe, known, m.config)
+    if fault is None and known is None and len(m.frameworks) >= m.config.max_frameworks:
+        fault = f"This master has {len(m.frameworks)} frameworks, and takes no more"
     if framework_id in m.removed:
         fault = "Framework has been removed"
     m.effects.append(OpenStream(call.request, call.new_stream))

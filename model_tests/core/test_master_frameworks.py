@@ -176,6 +176,21 @@ def test_refuse_subscription(changes: dict[str, Any], why: str) -> None:
     assert rig.core.view().keys() == {"epoch"}
 
 
+def test_refuse_subscription_for_want_of_room() -> None:
+    """The disconnected count: they may stay for as long as their failover timeout says."""
+    rig = Rig(MasterConfig(max_frameworks=2))
+    one, two = rig.subscribe(failover_timeout=1e9), rig.subscribe(failover_timeout=1e9)
+    rig.end_stream(one)
+    late = rig.subscribe()
+    assert rig.did == ["refuse_subscription"]
+    (event,) = rig.events[late.stream]
+    assert event.error.message == "This master has 2 frameworks, and takes no more"
+    assert late.stream in rig.closed
+    assert rig.subscribe(one.framework_id).framework_id == one.framework_id, "it is no new one"
+    rig.call(two, "TEARDOWN")
+    assert rig.subscribe().framework_id == "M-0002"
+
+
 def test_refuse_subscription_of_a_removed_framework() -> None:
     """FWK-5, S14, MESOS-1219: it can never come back."""
     rig = Rig()

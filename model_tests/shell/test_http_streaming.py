@@ -9,7 +9,7 @@ import trio
 
 from mesos_ref.http import recordio
 from mesos_ref.http.messages import Limits, Request, Response
-from mesos_ref.http.server import serve
+from mesos_ref.http.server import Later, serve
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import TrioNet
 from model_tests.shell.memory_net import (
@@ -271,3 +271,55 @@ def test_a_real_socket_that_stops_reading_overflows_and_is_reset() -> None:
         assert len(subscriptions.lost) == 1
 
     trio.run(main)
+
+
+# Behind other answers ---------------------------------------------------------------------------
+
+FIRST = b"POST /first HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+
+
+class Behind(Subscriptions):
+    """One request is answered later; the next opens a stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = Later()
+
+    async def __call__(self, request: Request) -> Response | StreamResponse | Later:  # type: ignore[override]
+        return self.later if request.path == "/first" else await super().__call__(request)
+
+
+def test_a_stream_behind_another_answer_lives_as_long_as_any() -> None:
+    async def main() -> None:
+        subscriptions = Behind()
+        async with serving(subscriptions) as listener:
+            client = listener.dial()
+            await client.send_all(FIRST + ASK)
+            await trio.testing.wait_all_tasks_blocked()
+            subscriptions.later.settle(Response(202))
+            await trio.sleep(1000)
+            (stream,) = subscriptions.streams
+            assert stream.is_open
+            assert subscriptions.lost == []
+            await client.aclose()
+            await stream.ended.wait()
+        assert subscriptions.lost == ["the client went away"]
+
+    run_virtually(main)
+
+
+def test_a_client_that_goes_before_its_stream_begins_is_noticed() -> None:
+    async def main() -> None:
+        subscriptions = Behind()
+        async with serving(subscriptions) as listener:
+            client = listener.dial()
+            await client.send_all(FIRST + ASK)
+            await trio.testing.wait_all_tasks_blocked()
+            client.abort()
+            subscriptions.later.settle(Response(202))
+            await trio.testing.wait_all_tasks_blocked()
+            (stream,) = subscriptions.streams
+            assert not stream.is_open
+        assert subscriptions.lost == ["the client went away before it was answered"]
+
+    run_virtually(main)

@@ -199,6 +199,11 @@ def usable_of(s: State, agent: AgentId) -> tuple[bool]:
     return (agent not in s.bounds.unusable,)
 
 
+def fullness(s: State) -> tuple[bool, ...]:
+    """Whether a master may have as many frameworks as it may."""
+    return (False, True) if s.bounds.crowded else (False,)
+
+
 def quiet_agents(s: State, epoch: Epoch) -> list[AgentId]:
     """The agents with nothing on the way to them: whom a model may ping."""
     met = {agent: s.agents[epoch, agent].link for agent in s.bounds.agents}

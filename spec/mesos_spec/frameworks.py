@@ -10,7 +10,14 @@ when they are done, killed, or their framework is removed (FWK-17, R4).
 
 from __future__ import annotations
 
-from mesos_spec.domains import epochs, framework_for, frameworks, lines_to, stream_for
+from mesos_spec.domains import (
+    epochs,
+    framework_for,
+    frameworks,
+    fullness,
+    lines_to,
+    stream_for,
+)
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, StreamId
 from mesos_spec.kernel import Table, action, receive, require
 from mesos_spec.masters import is_subscribed, strike
@@ -41,13 +48,15 @@ from mesos_spec.state import FrameworkRecord, Reign, Standing, State
     line=lines_to,
     stream=stream_for,
     framework=framework_for,
+    full=fullness,
 )
 def subscribe(
-    s: State, epoch: Epoch, line: LineId, stream: StreamId, framework: FrameworkId
+    s: State, epoch: Epoch, line: LineId, stream: StreamId, framework: FrameworkId, full: bool
 ) -> None:
     """A scheduler speaks for a framework from now on, a new one or one that was there (FWK-1…4).
 
-    Who spoke for it before is told, and its offers are no more (FWK-3, OFR-6).
+    Who spoke for it before is told, and its offers are no more (FWK-3, OFR-6).  `full`: the master
+    knows as many frameworks as it may.
     """
     asked = receive(s.calls[line], Subscribe)
     require(s.reign[epoch] == Reign.LEADING, "the master leads")
@@ -57,6 +66,7 @@ def subscribe(
     require(was.standing != Standing.REMOVED, "the framework was not removed")
     is_new = was.standing == Standing.UNKNOWN
     require(asked.framework is not None or is_new, "an id is given once")
+    require(not (full and is_new), "there is room for it")
 
     s.calls[line] -= asked
     tell_framework(s, epoch, framework, Error())
@@ -79,17 +89,30 @@ def subscribe(
     epoch=epochs,
     line=lines_to,
     stream=stream_for,
+    full=fullness,
 )
-def refuse_subscription(s: State, epoch: Epoch, line: LineId, stream: StreamId) -> None:
-    """A removed framework can't come back, and a declaration must be in order (FWK-5, FWK-7)."""
+def refuse_subscription(s: State, epoch: Epoch, line: LineId, stream: StreamId, full: bool) -> None:
+    """A removed framework can't come back, and a declaration must be in order (FWK-5, FWK-7).
+
+    `full`: the master knows as many frameworks as it may, and takes no new one.
+    """
     asked = receive(s.calls[line], Subscribe)
     require(s.reign[epoch] == Reign.LEADING, "the master leads")
     removed = asked.framework is not None and is_removed(s, epoch, asked.framework)
-    require(removed or not asked.usable, "it was removed, or its declaration is not in order")
+    too_many = full and is_unknown(s, epoch, asked.framework)
+    reason = removed or not asked.usable or too_many
+    require(reason, "it was removed, its declaration is not in order, or it is one too many")
 
     s.calls[line] -= asked
     open_answer(s, line, stream)
     s.events[stream] += Error()
+
+
+def is_unknown(s: State, epoch: Epoch, framework: FrameworkId | None) -> bool:
+    """Whether a framework would be new to a master."""
+    if framework is None:
+        return True
+    return s.frameworks[epoch, framework].standing == Standing.UNKNOWN
 
 
 @action("calls", by="master", cites=("S13",), epoch=epochs, line=lines_to)

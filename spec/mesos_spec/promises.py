@@ -132,17 +132,18 @@ def an_acknowledgement_is_passed_on(before: State, after: State, line: LineId) -
 
 @each_step("calls", cites=("FWK-5", "FWK-7", "S14"), line=lines)
 def refusals_have_a_reason(before: State, after: State, line: LineId) -> bool:
-    """A SUBSCRIBE is refused by a leader, of a removed framework or a wrong declaration (FWK-5)."""
+    """A leader refuses what was removed or is declared wrongly, or a new one, for want of room."""
     old, new = before.calls[line].mail, after.calls[line].mail
     stream = after.answer[line] or NO_STREAM
     refused = Error() in sent(before.events[stream], after.events[stream])
     if not old or new != old[1:] or not isinstance(old[0], Subscribe) or not refused:
         return True
     asked, leads = old[0], before.reign[line.epoch] == Reign.LEADING
-    gone = asked.framework is not None and (
-        before.frameworks[line.epoch, asked.framework].standing == Standing.REMOVED
-    )
-    return leads and (gone or not asked.usable)
+    standing = Standing.UNKNOWN
+    if asked.framework is not None:
+        standing = before.frameworks[line.epoch, asked.framework].standing
+    is_known = standing not in (Standing.UNKNOWN, Standing.REMOVED)
+    return leads and not (is_known and asked.usable)
 
 
 # ---- mail ------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Scene:
     record: Record
     post: Post
     settled: bool = False
+    full: Callable[[], bool] = bool
     did: dict[str, Any] = field(default_factory=dict)
     calls: list[Any] = field(default_factory=list)
 
@@ -220,6 +221,7 @@ _BY_NAME: dict[str, Callable[[Scene], Any]] = {
     "offer": _offer,
     "resources": _resources,
     "settled": lambda x: x.settled,
+    "full": lambda x: x.full(),
     "scheduler": lambda x: x.who,
     "executor": _executor,
     "task": _task,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -204,6 +205,7 @@ class _Search:
         judge, action = self.judge, self.judge._actions[name]
         scene = Scene(self.node.role, self.node.who, self.record, judge.post)
         scene.settled, scene.did = judge._settled(self.node), names
+        scene.full = partial(judge._full, self.node)
         scene.calls = judge._calls(self.node, self.record)[sum(n == "call" for n, _ in taken) :]
         try:
             return action.apply(judge.s, bind(action, scene))

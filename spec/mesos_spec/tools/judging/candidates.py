@@ -42,6 +42,7 @@ def pools(s: State) -> Pools:
         "role": (role for record in at["frameworks"].values() for role in record.roles),
         "resources": _amounts(s),
         "settled": (False, True),
+        "full": (False, True),
         "usable": (True, False),
         "minted": (Table(),),
         "updates": ((),),

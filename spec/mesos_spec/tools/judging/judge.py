@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mesos_spec.kernel import Disabled, Specification, Untold
 from mesos_spec.kernel.cells import Cell, Effects, undo
 from mesos_spec.kernel.values import Fifo
-from mesos_spec.state import State
+from mesos_spec.state import Standing, State
 from mesos_spec.tools.judging import evidence, view, wire
 from mesos_spec.tools.judging.absent import Absent
 from mesos_spec.tools.judging.asking import Asking
@@ -110,6 +111,7 @@ class Judge:
         said = self._hear(node, record)
         node.clock.now(record)
         scene = Scene(node.role, node.who, record, self.post, self._settled(node))
+        scene.full = partial(self._full, node)
         if node.role == "scheduler":
             scene.calls = self._calls(node, record)
         if node.role == "agent" and any(name == "start_agent" for name, _ in record.did):
@@ -200,6 +202,15 @@ class Judge:
 
     def _settled(self, node: Node) -> bool:
         return node.role == "master" and node.clock.settled()
+
+    def _full(self, node: Node) -> bool:
+        """Whether a master knows as many frameworks as it may, by the limit it was started with."""
+        most = node.clock.setting("max_frameworks")
+        if node.role != "master" or most is None:
+            return False
+        absent = (Standing.UNKNOWN, Standing.REMOVED)
+        known = (self.s.frameworks[node.who, each] for each in self.s.met_frameworks[node.who])
+        return sum(each.standing not in absent for each in known) >= most
 
     def _calls(self, node: Node, record: Record) -> list[Any]:
         """The calls that a scheduler's user made: all but SUBSCRIBE and ACKNOWLEDGE."""

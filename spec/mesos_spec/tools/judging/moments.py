@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Moment:
         """What names may be drawn from."""
         node, judge = self.node, self.judge
         scene = Scene(node.role, node.who, self.record, judge.post, judge._settled(node))
+        scene.full = partial(judge._full, node)
         scene.calls = judge._calls(node, self.record)
         return scene
 
