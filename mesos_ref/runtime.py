@@ -38,6 +38,9 @@ EXIT_CORE_FAILED: Final = 70
 QUEUE_EVENTS: Final = 4096
 #: Events handled before their effects are performed.
 BATCH_EVENTS: Final = 256
+#: A batch takes no further event after this, for some are a lot of work: others want the loop too,
+#: and the leader's lease is the first of them.
+BATCH_US: Final = 50_000
 
 _log = logging.getLogger("mesos_ref.runtime")
 
@@ -202,6 +205,8 @@ class Owner(Generic[EventT]):
         effects: list[Effect] = []
         for _ in range(min(len(self._queue), BATCH_EVENTS)):
             self._handle(self._queue.popleft(), now_us, effects)
+            if self._clock.now_us() - now_us >= BATCH_US:
+                break
         if was_full:
             self._make_room()
         due_us = self.core.next_deadline

@@ -26,6 +26,7 @@ from mesos_ref.http.messages import Limits, Request, Response
 from mesos_ref.http.pieces import PiecesResponse
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
+from mesos_ref.turns import Turns
 
 _READ_BYTES = 64 * 1024
 
@@ -113,6 +114,7 @@ async def serve(
     )
     try:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.turns.deal)
             while True:
                 try:
                     stream = await listener.accept()
@@ -139,6 +141,7 @@ class _Server:
         self._limits = limits
         self._connection_ids = connection_ids
         self._on_error = on_error
+        self.turns = Turns()
         self._serving = 0
         self._refusing = 0
 
@@ -201,6 +204,7 @@ class _Server:
                 if parser.wants_continue():
                     await stream.send_all(CONTINUE)
                 data = await stream.receive_some(_READ_BYTES)
+                await self.turns.take(len(data))
                 if not data:
                     return None
                 parser.feed(data)
@@ -240,7 +244,7 @@ class _Server:
             await self._write(due, stream, scope)
             scope.deadline = float("inf")
             if isinstance(answer, StreamResponse):
-                await answer.run(stream)
+                await answer.run(stream, self.turns)
             else:
                 await answer.run(stream, is_head, self._limits.idle_timeout_s)
         finally:

@@ -20,6 +20,7 @@ import trio
 from mesos_ref.http.codec import LAST_CHUNK, render_record, render_stream_head
 from mesos_ref.http.messages import NO_HEADERS, Limits
 from mesos_ref.ports.net import STREAM_OVER, Stream
+from mesos_ref.turns import Turns
 
 #: How much one write may take from the outbox.
 _WRITE_BYTES = 256 * 1024
@@ -106,7 +107,7 @@ class StreamResponse:
 
     # The server's side --------------------------------------------------------------------------
 
-    async def run(self, connection: Stream) -> None:
+    async def run(self, connection: Stream, turns: Turns) -> None:
         """Serve the stream until it is over.  The connection is the caller's to close."""
         if self._is_lost:
             connection.abort()
@@ -116,7 +117,7 @@ class StreamResponse:
         try:
             async with trio.open_nursery() as nursery:
                 cancel = nursery.cancel_scope.cancel
-                nursery.start_soon(self._watch, connection, cancel)
+                nursery.start_soon(self._watch, connection, cancel, turns)
                 if self.heartbeat is not None:
                     nursery.start_soon(self._beat, self.heartbeat)
                 await self._write(connection)
@@ -171,10 +172,11 @@ class StreamResponse:
             await trio.sleep_until(due)
             self.send_nowait(heartbeat)
 
-    async def _watch(self, connection: Stream, cancel: Callable[[], None]) -> None:
+    async def _watch(self, connection: Stream, cancel: Callable[[], None], turns: Turns) -> None:
         """Read, so that a client that goes away is noticed at once.  What it says is dropped."""
         with suppress(*STREAM_OVER):
             while await connection.receive_some(4096):
                 pass
+        await turns.take()
         self.lose("the client went away")
         cancel()

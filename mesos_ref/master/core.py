@@ -6,7 +6,7 @@ is in the modules beside this one; here is who takes it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mesos_ref import link as frames
 from mesos_ref.allocator import Allocator
@@ -28,6 +28,10 @@ from mesos_ref.master.events import (
 )
 from mesos_ref.master.state import State
 from mesos_ref.step import NOTHING, IdSource, Step
+
+#: Of each kind, what one tick does. Thousands may be due in one moment, and whoever runs the core
+#: has other things to do as well: a lease to renew.
+AT_ONCE: Final = 250
 
 
 class MasterCore:
@@ -127,19 +131,22 @@ def _deposed(m: State, event: Deposed) -> None:
 
 
 def _tick(m: State, event: Tick) -> None:
-    """All that is due, in a fixed order."""
-    for number in m.filter_timers.due(m.now_us):
+    """What is due, in a fixed order; of each kind no more than a step should take.
+
+    The rest is still due, and is the next tick's: `next_deadline` says so.
+    """
+    for number in m.filter_timers.due(m.now_us, AT_ONCE):
         offers.forget_filter(m, number)
-    for offer_id in m.offer_timers.due(m.now_us):
+    for offer_id in m.offer_timers.due(m.now_us, AT_ONCE):
         offers.rescind(m, offer_id)
-    for agent_id in m.ping_timers.due(m.now_us):
+    for agent_id in m.ping_timers.due(m.now_us, AT_ONCE):
         agents.ping_or_miss(m, agent_id)
-    for agent_id in m.unreachable_timers.due(m.now_us):
+    for agent_id in m.unreachable_timers.due(m.now_us, AT_ONCE):
         agents.mark_unreachable(m, agent_id)
-    for framework_id in m.give_up_timers.due(m.now_us):
+    for framework_id in m.give_up_timers.due(m.now_us, AT_ONCE):
         frameworks.give_up_framework(m, framework_id)
     if m.allocation_us is not None and m.allocation_us <= m.now_us:
-        offers.allocate(m)
+        offers.allocate(m, AT_ONCE)
 
 
 # Agent links --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from mesos_ref import link as protocol
 from mesos_ref.link_end import READ_BYTES, EndLimits, FrameReader, LinkEnd
 from mesos_ref.master.events import Event, Frame, LinkEnded
 from mesos_ref.ports.net import STREAM_OVER, Listener, Stream
+from mesos_ref.turns import Turns
 
 _MAX_HELLO_BYTES = 1024
 
@@ -56,6 +57,7 @@ class Links:
         self._limits = limits or LinkLimits()
         self._links: dict[str, LinkEnd] = {}
         self._connections = 0
+        self._turns = Turns()
         self._reign = trio.Event()
 
     def begin_reign(self) -> None:
@@ -82,6 +84,7 @@ class Links:
         """Take connections until cancelled, then close the listener."""
         try:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._turns.deal)
                 while True:
                     try:
                         stream = await listener.accept()
@@ -132,7 +135,7 @@ class Links:
         reader = FrameReader(_MAX_HELLO_BYTES)
         try:
             with trio.move_on_after(self._limits.hello_timeout_s) as waiting:
-                while not link.name and await _receive(link, reader):
+                while not link.name and await self._receive(link, reader):
                     for body in reader.bodies():
                         self._greet(link, protocol.decode_hello(body))
                         break
@@ -143,12 +146,12 @@ class Links:
                 return
             reader.limit = protocol.MAX_REGISTER_BYTES
             await self._hear_register(link, reader)
-            while await _receive(link, reader):
+            while await self._receive(link, reader):
                 await self._hear(link, reader)
         except protocol.LinkError as error:
             link.cut(str(error))
         except STREAM_OVER:
-            return
+            await self._turns.take()
 
     def _greet(self, link: LinkEnd, hello: protocol.Hello) -> None:
         if hello.connection in self._links:
@@ -161,7 +164,7 @@ class Links:
         limit_s = self._limits.register_timeout_s
         with trio.move_on_after(limit_s) as waiting:
             await self._hear(link, reader)
-            while not link.heard and await _receive(link, reader):
+            while not link.heard and await self._receive(link, reader):
                 await self._hear(link, reader)
         if waiting.cancelled_caught:
             raise protocol.LinkError(f"no Register came within {limit_s:g} seconds")
@@ -180,15 +183,16 @@ class Links:
             if link.is_over:
                 return
 
-
-async def _receive(link: LinkEnd, reader: FrameReader) -> bool:
-    """Read some more; False at the end. What comes on a link that is over is dropped."""
-    assert link.stream is not None
-    while data := await link.stream.receive_some(READ_BYTES):
-        if not link.is_over:
-            reader.feed(data)
-            return True
-    return False
+    async def _receive(self, link: LinkEnd, reader: FrameReader) -> bool:
+        """Read some more; False at the end. What comes on a link that is over is dropped."""
+        assert link.stream is not None
+        while data := await link.stream.receive_some(READ_BYTES):
+            if not link.is_over:
+                reader.feed(data)
+                await self._turns.take(len(data))
+                return True
+        await self._turns.take()
+        return False
 
 
 def hello_bytes(connection: str) -> bytes:

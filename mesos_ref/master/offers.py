@@ -12,12 +12,14 @@ from mesos_ref.wire import scheduler, v1
 from mesos_ref.wire.v1 import AllocationInfo
 
 
-def allocate(m: State) -> None:
-    """Offer what is free, agent by agent, each time to whoever is next then (ALC-12)."""
-    m.allocation_us = None
-    candidates = sorted(m.offerable)
-    m.offerable.clear()
+def allocate(m: State, at_most: int) -> None:
+    """Offer what is free, agent by agent, each time to whoever is next then (ALC-12).
+
+    So many agents; if there are more, their turn is next, and still now.
+    """
+    candidates = sorted(m.offerable)[:at_most]
     for agent_id in candidates:
+        del m.offerable[agent_id]
         agent = m.agents[agent_id]
         if not _worth_offering(m, agent.free):
             continue
@@ -26,6 +28,7 @@ def allocate(m: State) -> None:
             m.unwanted[agent_id] = None
         else:
             _offer(m, agent, m.frameworks[chosen[0]], chosen[1])
+    m.allocation_us = m.now_us if m.offerable else None
 
 
 def _worth_offering(m: State, free: Resources) -> bool:

@@ -45,10 +45,10 @@ class Timers(Generic[K]):
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def due(self, now_us: int) -> list[K]:
-        """The keys whose time has come, in order of key. They wait no more."""
+    def due(self, now_us: int, at_most: int) -> list[K]:
+        """Keys whose time has come, those first that wait longest; in order of key."""
         found: list[K] = []
-        while (next_us := self.next_us) is not None and next_us <= now_us:
+        while len(found) < at_most and (next_us := self.next_us) is not None and next_us <= now_us:
             _, key = heappop(self._heap)
             del self._at[key]
             found.append(key)

@@ -8,6 +8,7 @@ import pytest
 
 from mesos_ref import link as frames
 from mesos_ref.link import ExecutorReport, Kill, Ping, Pong, Registered, Shutdown, ShutdownFramework
+from mesos_ref.master import core
 from mesos_ref.master.config import MasterConfig
 from mesos_ref.master.effects import AskElection, SendEvent
 from mesos_ref.resources import Resources
@@ -447,3 +448,25 @@ def test_a_link_is_one_agents() -> None:
     rig.register("a2", link=link)
     assert rig.did == ["ignore_frame_up"]
     assert "agents/a2" not in rig.core.view()
+
+
+# Many at once -------------------------------------------------------------------------------------
+
+
+def test_many_deadlines_in_one_moment_are_several_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is bounded work: whoever runs the core has a lease to renew in between."""
+    monkeypatch.setattr(core, "AT_ONCE", 5)
+    rig = Rig()
+    rig.subscribe()
+    for n in range(12):
+        rig.register(f"a{n:02}")
+    for most in (5, 5, 2):
+        assert rig.core.next_deadline == rig.now_us
+        rig.tick()
+        assert rig.did == ["offer"] * most
+    for link in list(rig.core.state.links):
+        rig.end_link(link)
+    for seconds, most in ((600, 5), (0, 5), (0, 2)):
+        rig.tick(seconds)
+        assert rig.did == ["mark_unreachable"] * most
+    assert rig.core.next_deadline is None

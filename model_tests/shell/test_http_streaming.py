@@ -12,6 +12,7 @@ from mesos_ref.http.messages import Limits, Request, Response
 from mesos_ref.http.server import Later, serve
 from mesos_ref.http.streaming import StreamResponse
 from mesos_ref.ports.net import TrioNet
+from mesos_ref.turns import Turns
 from model_tests.shell.memory_net import (
     MemoryListener,
     MemoryStream,
@@ -227,7 +228,7 @@ def test_a_client_that_does_not_read_is_cut(is_closed: bool) -> None:
         if is_closed:
             stream.close()
         began = trio.current_time()
-        await stream.run(connection)
+        await stream.run(connection, Turns())
         assert trio.current_time() - began == 75.0
         assert connection.was_aborted
         assert lost == ([] if is_closed else ["the client does not read"])

@@ -92,6 +92,40 @@ def test_a_batch_is_recorded_then_kept_then_done() -> None:
     ]
 
 
+class Laborious(EchoCore):
+    """Every event takes it a while."""
+
+    def __init__(self, clock: MockClock, takes_s: float) -> None:
+        super().__init__()
+        self.clock, self.takes_s = clock, takes_s
+
+    def handle(self, event: str, now_us: int) -> Step:
+        self.clock.jump(self.takes_s)
+        return super().handle(event, now_us)
+
+
+@pytest.mark.parametrize(("takes_s", "most"), [(0.0, 256), (0.001, 50), (0.02, 3), (1.0, 1)])
+def test_a_batch_ends_when_it_has_taken_long(takes_s: float, most: int) -> None:
+    """However much is queued, others have the loop soon."""
+    log, clock = Log(), MockClock()
+
+    async def main() -> None:
+        owner = owner_of(Laborious(clock, takes_s), log, queue_events=1000)
+        for n in range(600):
+            await owner.post(f"event {n}")
+        owner.stop()
+        await owner.run()
+
+    trio.run(main, clock=clock)
+    lengths = [0]
+    for line in log.lines:
+        if line.startswith("record"):
+            lengths[-1] += 1
+        elif line == "write":
+            lengths.append(0)
+    assert (sum(lengths), max(lengths)) == (600, most)
+
+
 def test_what_comes_while_a_batch_is_kept_is_the_next_batch() -> None:
     log = Log()
 

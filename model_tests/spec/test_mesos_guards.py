@@ -29,6 +29,9 @@ REDUNDANT = {
     ("give_up_framework", "the framework is disconnected"): (
         "an operator may remove a framework that is connected, and the state does not know who did"
     ),
+    ("subscribe", "there is room for it"): (
+        "how many frameworks a master may know is in no state; the judge counts them"
+    ),
     ("decline", "the next call declines offers"): NEEDED,
     ("decline", "its framework is subscribed, on the call's stream"): STALE,
     ("accept", "its framework is subscribed, on the call's stream"): STALE,

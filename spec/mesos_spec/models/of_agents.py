@@ -134,7 +134,7 @@ UNWANTED = model(
         frameworks=(F1, F2),
         crowded=True,
     ),
-    Counts(states=9796, steps=65726, depth=23),
+    Counts(states=10508, steps=72748, depth=23),
     script=LED,
     prompt="up",
 )
