@@ -6,6 +6,7 @@ machine refused; the daemons add 70 (the core failed, a bug) and 75 (leadership 
 """
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ from typing import Any, Final, NoReturn
 EXIT_OK: Final = 0
 #: Used wrongly, or the machine refused: a port that is taken, a folder that can't be written.
 EXIT_USAGE: Final = 5
+#: Interrupted before it was done.
+EXIT_INTERRUPTED: Final = 2
 #: A master that lost leadership (EX_TEMPFAIL of sysexits.h): its supervisor starts a new one.
 EXIT_DEPOSED: Final = 75
 
@@ -28,6 +31,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "frameworks": "list frameworks",
     "logs": "show what a task wrote",
 }
+
+#: What runs until it is told to end.
+TOLD_TO_END: Final = ("up", "master", "agent")
 
 _ABOUT = """\
 mesos-ref runs clusters in the manner of Mesos: a master offers what agents have,
@@ -48,9 +54,25 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str]) -> int:
     """Parse and run one subcommand."""
-    args = parser_for(argv).parse_args(argv)
-    code: int = args.run(args)
+    try:
+        args = parser_for(argv).parse_args(argv)
+        code: int = args.run(args)
+    except KeyboardInterrupt:  # before it could see to that itself
+        return _interrupted(argv)
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1] is not None:
+            raise
+        return _interrupted(argv)
     return code
+
+
+def _interrupted(argv: Sequence[str]) -> int:
+    print("mesos-ref: interrupted", file=sys.stderr)
+    return EXIT_OK if _asked(argv) in TOLD_TO_END else EXIT_INTERRUPTED
+
+
+def _asked(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if not word.startswith("-")), None)
 
 
 def parser_for(argv: Sequence[str]) -> Parser:
@@ -61,7 +83,7 @@ def parser_for(argv: Sequence[str]) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers: Any = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    asked = next((word for word in argv if not word.startswith("-")), None)
+    asked = _asked(argv)
     for name, line in COMMANDS.items():
         if find_spec(f"mesos_ref.cli.{name}") is None:
             continue

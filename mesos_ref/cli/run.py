@@ -114,6 +114,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the work to its end."""
     try:
         return trio.run(_run, args)
+    except BrokenPipeError:  # `… | head`: whoever read us has seen enough
+        showing.let_go_of_stdout()
+        return EXIT_UNKNOWN
     except (Unanswered, JournalError, OSError) as error:
         print(f"mesos-ref run: {error}", file=sys.stderr)
         return EXIT_USAGE

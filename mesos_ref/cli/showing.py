@@ -76,8 +76,13 @@ def _run(args: argparse.Namespace, work: Work) -> int:
     except KeyboardInterrupt:
         return EXIT_OK  # of a log that was followed for long enough
     except BrokenPipeError:  # `… | head`: whoever read us has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_stdout()
         return EXIT_OK
+
+
+def let_go_of_stdout() -> None:
+    """Nobody reads it any more: what is still written there at the end must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _ask(args: argparse.Namespace, work: Work) -> int:

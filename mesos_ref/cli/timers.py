@@ -76,7 +76,7 @@ def add(
         group.add_argument(
             row.option,
             dest=row.field,
-            metavar=row.unit.upper(),
+            metavar="N" if row.unit == "times" else row.unit.upper(),
             type=_reader(row, usual is None),
             default=usual,
             help=f"{row.help} (default {shown})",

@@ -27,6 +27,8 @@ PATIENCE_S: Final = 3.0
 ANSWER_TIMEOUT_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.05
 _MOST_REDIRECTS: Final = 3
+#: What an agent, which is asked the same way, does not have in its answer.
+_MASTERS_PART: Final = {"GET_STATE": "get_agents"}
 
 
 class Unanswered(Exception):
@@ -119,7 +121,7 @@ class Operator:
                     raise Unanswered(f"no master answers at {url}: {error}") from error
                 raise Nobody(f"the leader was said to be {asked}, but: {error}") from error
             if answer.status == 307:
-                asked = f"http://{parse_url(answer.headers.get('location', '')).authority}"
+                asked = _redirected(asked, answer.headers.get("location", ""))
                 continue
             if answer.status == 503:
                 raise Nobody(f"{asked} knows of no leader now")
@@ -147,14 +149,23 @@ def _content(answer: Answer, call: str, url: str) -> dict[str, Any]:
         raise Unanswered(
             f"{url} is no master: {call} was answered with {answer.body[:80]!r}"
         ) from error
-    if not isinstance(content, dict):
-        raise Unanswered(f"{url} is no master: {call} was answered with {content!r}")
+    if not isinstance(content, dict) or _MASTERS_PART.get(call, call) not in {call, *content}:
+        raise Unanswered(f"{url} is no master: {call} was answered with {answer.body[:80]!r}")
     return content
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return f"http://{parse_url(location).authority}"
+    except ValueError as error:
+        raise Unanswered(f"{url} is no master: it redirects to {location!r}") from error
 
 
 def _is_address(text: str) -> bool:
     host, _, port = text.removeprefix("http://").rstrip("/").rpartition(":")
-    return text.startswith("http://") or (bool(host) and ":" not in host and port.isdigit())
+    return text.startswith("http://") or (
+        bool(host) and not set(host) & set(":/") and port.isdigit()
+    )
 
 
 def _url_of(text: str) -> str:

@@ -34,9 +34,14 @@ def open_election(where: str, *, lease_s: float = DEFAULT_LEASE_S) -> Election:
         if colon and plugin.name == scheme:
             return cast(Callable[[str, float], Election], plugin.load())(where, lease_s)
     host, colon, port = where.rpartition(":")
-    if colon and host and port.isdigit() and int(port) < 65536:
+    if colon and _is_host(host) and port.isascii() and port.isdigit() and int(port) < 65536:
         return SingleElection(_at(host.strip("[]"), int(port)))
     raise ElectionError(f"{where!r} names no election: right would be single, host:port, file:PATH")
+
+
+def _is_host(text: str) -> bool:
+    """Whether this can be looked for: a name or an address, and no URL."""
+    return bool(text) and text.isascii() and text.isprintable() and not set(text) & set("/@?# ")
 
 
 def _at(host: str, port: int) -> Candidate:

@@ -83,7 +83,10 @@ async def open_journal(
     Raises `JournalError`, also if an item has changed since it was written, and `OSError`.
     """
     data = b"" if path is None else await disk.read(path) or b""
-    entries, is_torn = read(data)
+    try:
+        entries, is_torn = read(data)
+    except JournalError as error:
+        raise JournalError(f"{path}: {error}") from None
     if path is not None and is_torn:
         await disk.write_durable(path, lines_of(entries))
     items = Items(entries, max_failures)

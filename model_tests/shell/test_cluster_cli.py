@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesos_ref.cli import COMMANDS, main, parser_for, ps, run, showing, up
 from mesos_ref.cluster.asking import Masters, Nobody, Operator, Unanswered
 from mesos_ref.cluster.member import Member
 from mesos_ref.cluster.process import how, tail
 from mesos_ref.cluster.spec import ClusterSpec
-from mesos_ref.http.client import HttpClient
+from mesos_ref.http.client import HttpClient, parse_url
 from mesos_ref.http.messages import Request, Response
 from mesos_ref.http.server import serve
 from mesos_ref.scheduler.items import Progress
@@ -72,6 +75,24 @@ def test_a_redirect_is_followed_and_a_dead_master_passed_over() -> None:
         assert operator.leader == "http://memory:3"
 
     asked({2: redirects(3), 3: answers(who=3)}, "memory:1,http://memory:2/", check)
+
+
+@given(st.text(max_size=20) | st.from_regex(r"(https?|ftp)?:?/{0,3}[\[\]a-z:.]*:\d*/?"))
+def test_whatever_is_said_names_masters_or_is_refused(text: str) -> None:
+    with suppress(ValueError):
+        masters = Masters.named(text)
+        if not text.startswith("file:"):
+            urls = trio.run(masters.candidates)
+            assert [parse_url(url) for url in urls]
+
+
+@pytest.mark.parametrize("location", ["", "https://h", "http://[", "nowhere"])
+def test_a_redirect_to_nowhere_is_said(location: str) -> None:
+    async def check(operator: Operator) -> None:
+        with pytest.raises(Unanswered, match="redirects to"):
+            await operator.ask("GET_X")
+
+    asked({1: lambda: Response(307, headers={"Location": location})}, "memory:1", check)
 
 
 def test_a_fail_over_is_waited_for() -> None:
@@ -135,7 +156,10 @@ def test_masters_are_named_by_address(text: str, urls: Sequence[str]) -> None:
     assert Masters.named(text).urls == urls
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "zz://x", "https//x", "h:1,file:x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "nonsense", "zz://x", "https//x", "h:1,file:x", "ftp://h:1", "https://h:1", "h/x:1"],
+)
 def test_what_names_no_master_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"right would be"):
         Masters.named(text)
@@ -223,6 +247,34 @@ def test_wrong_use_is_refused_with_what_would_be_right(
         main(words)
     assert ended.value.code == 5
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "code"), [("ps", 2), ("run", 2), ("up", 0), ("agent", 0)])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), BaseExceptionGroup("a nursery", [KeyboardInterrupt()])]
+)
+def test_who_is_interrupted_before_it_begins_says_so(
+    name: str,
+    code: int,
+    error: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(argv: Sequence[str]) -> None:
+        raise error
+
+    monkeypatch.setattr("mesos_ref.cli.parser_for", interrupt)
+    assert main([name]) == code
+    assert capsys.readouterr().err == "mesos-ref: interrupted\n"
+
+
+def test_an_agent_is_no_master() -> None:
+    async def check(operator: Operator) -> None:
+        with pytest.raises(Unanswered, match="is no master"):
+            await operator.ask("GET_STATE")
+
+    state = msgspec.json.encode({"type": "GET_STATE", "get_state": {"get_tasks": {}}})
+    asked({1: lambda: Response.json(200, state)}, "memory:1", check)
 
 
 def test_the_environment_says_which_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

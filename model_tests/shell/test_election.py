@@ -349,7 +349,9 @@ def test_elections_by_name(tmp_path: Path) -> None:
     assert (by_file.path, by_file.lease_us) == (tmp_path / "leader", 300_000)
 
 
-@pytest.mark.parametrize("name", ["", "file:", "nonsense", "host:", "host:http", "h:70000"])
+@pytest.mark.parametrize(
+    "name", ["", "file:", "nonsense", "host:", "host:http", "h:70000", "ftp://h:1", "h /x:1", "h:¹"]
+)
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(ElectionError, match="names no election"):
         open_election(name)
