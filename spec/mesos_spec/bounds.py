@@ -37,7 +37,7 @@ class Bounds(NamedTuple):
     unusable: frozenset[AgentId] = frozenset()  #: those that declare themselves wrongly
     schedulers: Table[SchedulerId, Program] = Table()
     frameworks: tuple[FrameworkId, ...] = ()  #: ids to give to new ones
-    crowded: bool = False  #: a master may have as many frameworks as it may
+    full: bool = False  #: a master may have as many frameworks as it may
     links: int = 1  #: per agent
     lines: int = 1  #: per scheduler and reign
     offers: int = 1  #: per agent

@@ -201,7 +201,7 @@ def usable_of(s: State, agent: AgentId) -> tuple[bool]:
 
 def fullness(s: State) -> tuple[bool, ...]:
     """Whether a master may have as many frameworks as it may."""
-    return (False, True) if s.bounds.crowded else (False,)
+    return (False, True) if s.bounds.full else (False,)
 
 
 def quiet_agents(s: State, epoch: Epoch) -> list[AgentId]:

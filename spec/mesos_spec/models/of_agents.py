@@ -132,7 +132,7 @@ UNWANTED = model(
             }
         ),
         frameworks=(F1, F2),
-        crowded=True,
+        full=True,
     ),
     Counts(states=10508, steps=72748, depth=23),
     script=LED,
