@@ -25,6 +25,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "step": "walk through a model by hand, a step at a time, from its start or a counterexample",
     "show": "a trace or a counterexample as text, JSON, or a sequence diagram",
     "surprises": "what people believe about Mesos that is not so, each with its shortest story",
+    "graph": "the state graph of a small model: DOT, GraphML or JSON",
+    "export": "a model for other tools: a TLA+ module, behaviours as ITF",
     "list": "models, actions and properties, each with its sentence",
 }
 

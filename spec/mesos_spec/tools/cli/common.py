@@ -58,6 +58,12 @@ def say_json(found: Any) -> None:
     print(json.dumps(found, indent=1, ensure_ascii=True))
 
 
+def say_unfinished(why: str) -> ExitCode:
+    """Say on the other stream why something is not whole, and what exit code that makes."""
+    print(f"mesos-spec: not finished: {why}", file=sys.stderr)
+    return ExitCode.UNKNOWN
+
+
 class Ticker:
     """One line on a terminal that says how far something is; nothing where there is none."""
 

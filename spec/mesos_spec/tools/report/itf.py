@@ -1,8 +1,8 @@
 """Behaviours as ITF, the *Informal Trace Format* of Apalache and Quint (Apalache's ADR-015).
 
 One JSON document: the variables are the fields of the state, a field with keys is a `#map` of the
-cells that differ from their default.  Which action led to a state, and with which names, stands
-where Quint's tools for model-based testing look for it.
+cells that differ from their default.  The action that led to a state is a variable, under the name
+that Quint's tools for model-based testing look for; with which names is told beside the state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mesos_spec.tools.search.checker import Behaviour
 
 S = TypeVar("S", bound=Cells)
 
-ACTION, PICKS = "mbt::actionTaken", "mbt::nondetPicks"
+ACTION = "mbt::actionTaken"
 
 
 def as_itf(
@@ -37,7 +37,7 @@ def as_itf(
             "description": why or model.title,
         },
         "params": [],
-        "vars": [*fields(s), ACTION, PICKS],
+        "vars": [*fields(s), ACTION],
         "states": states,
     }
     if loop is not None:
@@ -63,5 +63,5 @@ def record(s: Cells, big: bool = True) -> dict[str, Any]:
 
 
 def _state(at: int, s: Cells, action: str, bound: Mapping[str, Any]) -> dict[str, Any]:
-    picks = {name: {"tag": "Some", "value": value} for name, value in itf_names(bound).items()}
-    return {"#meta": {"index": at}, **record(s), ACTION: action, PICKS: picks}
+    meta = {"index": at, "action": action, "names": itf_names(bound)}
+    return {"#meta": meta, **record(s), ACTION: action}

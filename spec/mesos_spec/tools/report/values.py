@@ -13,7 +13,7 @@ from typing import Any
 
 from mesos_spec.kernel import ABSENT, Bag, Fifo, Table
 
-NOTHING: Mapping[str, Any] = {"tag": "None", "value": {"#tup": []}}
+NOTHING: Mapping[str, Any] = {"tag": "Nothing", "value": {}}
 
 #: Integers beyond it are no JSON numbers that every reader gets right.
 SAFE = 2**53 - 1
