@@ -95,6 +95,7 @@ MEANING = {
     "parallel": "at most so many items at once",
     "unruly": "now and then it kills, asks, suppresses, revives (simulation only)",
     "executor": "one of its own for each task, or one of the framework's (simulation only)",
+    "stillborn": "so many of its executors start and never subscribe (simulation only)",
     "rivals": "how often another scheduler takes its framework over (simulation only)",
     "kind": "what is done",
     "target": "to whom",

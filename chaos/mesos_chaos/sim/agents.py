@@ -47,12 +47,14 @@ class SimAgent(Node):
         config: AgentConfig,
         listener: Listener,
         masters: dict[str, SimMaster],
+        stillborn: dict[str, int],
     ) -> None:
         super().__init__(loop, name, listener)
         self.network = network
         self.config = config
         self.executors: dict[str, SimExecutor] = {}
         self.ran: list[tuple[str, str]] = []  #: every command ever started here
+        self.stillborn = stillborn
         self._masters = masters
         self._links: dict[str, End[Any]] = {}
         self._streams: dict[str, End[Any]] = {}

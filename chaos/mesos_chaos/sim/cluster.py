@@ -155,8 +155,11 @@ class SimCluster:
         misfit = msgspec.structs.replace(config, version=TOO_OLD)
         configs = {f"a{i}": config for i in range(1, want.agents + 1)}
         configs |= {f"misfit{i}": misfit for i in range(1, want.misfits + 1)}
+        stillborn = {workload.name: workload.stillborn for workload in self.plan.workload}
         for name, chosen in configs.items():
-            agent = SimAgent(self.loop, self.network, name, chosen, self.judge, self.masters)
+            agent = SimAgent(
+                self.loop, self.network, name, chosen, self.judge, self.masters, stillborn
+            )
             self.agents[name] = agent
             self.election.seen.append(self._detector(agent))
             agent.start()
@@ -172,7 +175,9 @@ class SimCluster:
             scheduler.start()
         want = self.plan.cluster
         for i in range(1, want.foreign + 1):
-            one = SimForeign(self.loop, self.network, f"x{i}", self.election, want.foreign_calls)
+            one = SimForeign(
+                self.loop, self.network, f"x{i}", self.election, want.foreign_calls, i % 2 == 0
+            )
             self.foreign.append(one)
         self.election.start()
 

@@ -58,7 +58,10 @@ class CustomExecutor(SimExecutor):
 
     def start(self) -> None:
         """Its process is up."""
-        if self.dice.random() >= NEVER_SUBSCRIBES:
+        workload = self.executor_id.partition(".")[0]
+        if self.agent.stillborn.get(workload, 0) > 0:
+            self.agent.stillborn[workload] -= 1
+        elif self.dice.random() >= NEVER_SUBSCRIBES:
             self._subscribe()
 
     # ---- its connection ------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Host(Protocol):
     network: Network
     name: str
     ran: list[tuple[str, str]]
+    #: How many executors of each workload are yet to fail to subscribe.
+    stillborn: dict[str, int]
 
     @property
     def alive(self) -> bool:

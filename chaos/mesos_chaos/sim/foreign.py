@@ -37,13 +37,21 @@ class SimForeign:
     """One foreign framework: draws a call, sends it, remembers whatever comes back."""
 
     def __init__(
-        self, loop: Loop, network: Network, name: str, election: Election, calls: int
+        self,
+        loop: Loop,
+        network: Network,
+        name: str,
+        election: Election,
+        calls: int,
+        forgets: bool = False,
     ) -> None:
+        """`forgets`: in the end it does not tear itself down."""
         self.loop = loop
         self.network = network
         self.name = name
         self.gone = False
         self._left = calls
+        self._forgets = forgets
         self._election = election
         self._dice = loop.random(f"foreign {name}")
         self._framework_id: str | None = None
@@ -71,21 +79,33 @@ class SimForeign:
         self.loop.after(self._dice.randint(1, 2 * PAUSE_US), self._act)
 
     def _leave(self) -> None:
-        """Tear itself down, unless it forgets to; in the end an operator sees to it."""
+        """An operator removes it (it may be removed already).  It comes back as a new framework."""
         leader = self._election.leader
         if leader is None or not leader.leads:
             self.loop.after(PAUSE_US, self._leave)
-        elif self._framework_id is None:
-            self.gone = True
-        elif self._streams and self._dice.random() < 0.7:
-            self._send(self._call("TEARDOWN"))
-            self._streams.clear()
-            self.loop.after(LEAVING_US, self._leave)
-        else:
+            return
+        if self._framework_id is not None:
             leader.tear_down(self._framework_id)
+        self._framework_id = None
+        self._streams.clear()
+        self._send(self._subscribe(lasts=True))
+        self.loop.after(LEAVING_US, self._leave_again)
+
+    def _leave_again(self) -> None:
+        """The new one tears itself down, unless it forgets to; then an operator sees to it."""
+        leader = self._election.leader
+        if leader is None or not leader.leads:
+            self.loop.after(PAUSE_US, self._leave_again)
+        elif self._streams and not self._forgets:
+            self._send(self._call("TEARDOWN"), self._streams[-1])
+            self._streams.clear()
+            self.loop.after(LEAVING_US, self._leave_again)
+        else:
+            if self._framework_id is not None:
+                leader.tear_down(self._framework_id)
             self.gone = True
 
-    def _send(self, call: wire.Call) -> None:
+    def _send(self, call: wire.Call, on: str | None = None) -> None:
         leader = self._election.leader
         assert leader is not None
         ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, leader.name)
@@ -93,7 +113,7 @@ class SimForeign:
         near.hear = lambda said: self._told(near, *said)
         near.ended = lambda: None
         leader.accept_scheduler(far)
-        stream = None if call.type == "SUBSCRIBE" else self._a_stream()
+        stream = None if call.type == "SUBSCRIBE" else on or self._a_stream()
         near.send(("ext", 0, stream, call))
         if self._dice.random() < 0.1 and self._ends:
             self._ends.pop(0).close()
@@ -124,14 +144,14 @@ class SimForeign:
             del seen[:-REMEMBERED]
 
     # ---- drawing -------------------------------------------------------------------------------
-    def _subscribe(self) -> wire.Call:
+    def _subscribe(self, lasts: bool = False) -> wire.Call:
         info = FrameworkInfo(
             user="ext",
             name=self.name,
             id=self._framework_id,
             roles=("*", "batch"),
             checkpoint=self._dice.random() < 0.7,
-            failover_timeout=self._dice.choice([0.0, 1.0, 100.0]),
+            failover_timeout=100.0 if lasts else self._dice.choice([0.0, 1.0, 100.0]),
             capabilities=(
                 Capability(type="MULTI_ROLE"),
                 *([Capability(type="PARTITION_AWARE")] if self._dice.random() < 0.5 else []),

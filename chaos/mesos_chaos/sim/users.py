@@ -189,6 +189,9 @@ class User:
             ),
             wire.Call(type="SUPPRESS"),
             wire.Call(type="DECLINE", decline=wire.Decline(offer_ids=("no-offer",))),
+            wire.Call(
+                type="SHUTDOWN", shutdown=wire.Shutdown(agent_id=agent, executor_id="no-executor")
+            ),
         ]
         if self._want.executor == "custom":
             message = wire.Message(agent_id=agent, executor_id=executor, data=b"hello")
