@@ -19,6 +19,8 @@ from typing import NamedTuple
 from docs.pages.specification import KINDS, claims
 from docs.pages.text import code, page, table
 from mesos_chaos.mutants import shipped_mutants
+from mesos_spec import ledger, refusals
+from mesos_spec.kernel import Named
 from mesos_spec.mesos import ACTIONS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,8 +49,14 @@ class Found(NamedTuple):
 
     actions: list[str]
     claims: list[str]
+    beside: list[str]  #: clauses of the specifications beside the protocol
     tests: list[str]
     mutants: list[str]
+
+    @property
+    def is_said(self) -> bool:
+        """Whether a clause of a specification cites it."""
+        return bool(self.actions or self.claims or self.beside)
 
 
 @cache
@@ -108,11 +116,23 @@ def _named(test: str) -> Iterator[str]:
             yield id
 
 
+@cache
+def beside() -> dict[str, Named]:
+    """The actions and claims of the ledger, and of filters on a page of their own."""
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{one.name}": one
+        for module in (ledger, refusals)
+        for one in vars(module).values()
+        if isinstance(one, Named)
+    }
+
+
 def where(id: str) -> Found:
     """Everything that cites a rule."""
     return Found(
         [name for name, one in ACTIONS.items() if id in one.cites],
         [one.name for kind, _ in KINDS.values() for one in claims(kind) if id in one.cites],
+        [name for name, one in beside().items() if id in one.cites],
         mentioned().get(id, []),
         [name for name, one in shipped_mutants().items() if id in set(ids_in(one.breaks))],
     )
@@ -123,7 +143,7 @@ def requirements_page() -> str:
     """docs/reference/requirements.md."""
     rules = [rule for family in catalogue().values() for rule in family if not rule.is_out]
     found = {rule.id: where(rule.id) for rule in rules}
-    specified = [id for id, at in found.items() if at.actions or at.claims]
+    specified = [id for id, at in found.items() if at.is_said]
     tested = [id for id, at in found.items() if at.tests]
     return page(
         "Requirements",
@@ -143,9 +163,9 @@ def requirements_page() -> str:
 
 def _gaps(found: dict[str, Found]) -> str:
     """The honest part: rules that lack a test, or a clause, or both."""
-    neither = [id for id, at in found.items() if not (at.tests or at.actions or at.claims)]
+    neither = [id for id, at in found.items() if not (at.tests or at.is_said)]
     untested = [id for id, at in found.items() if not at.tests and id not in neither]
-    unsaid = [id for id, at in found.items() if at.tests and not (at.actions or at.claims)]
+    unsaid = [id for id, at in found.items() if at.tests and not at.is_said]
     return "\n\n".join(
         [
             "## Not yet covered",
@@ -168,7 +188,7 @@ def _family(title: str, rules: list[Rule], found: dict[str, Found]) -> str:
         (
             f'<a id="{rule.id.lower()}"></a>{rule.id}',
             rule.says,
-            _links("actions.md", found[rule.id].actions, found[rule.id].claims),
+            ", ".join(_clauses(found[rule.id])),
             _tests(found[rule.id].tests),
             ", ".join(f"[{code(m)}](mutants.md#{m})" for m in found[rule.id].mutants),
         )
@@ -181,9 +201,13 @@ def _family(title: str, rules: list[Rule], found: dict[str, Found]) -> str:
     return "\n\n".join([*blocks, *(["Not in this edition:\n\n" + "\n".join(out)] if out else [])])
 
 
-def _links(page_name: str, actions: list[str], properties: list[str]) -> str:
-    linked = [f"[{name}]({page_name}#{name})" for name in actions]
-    return ", ".join([*linked, *(f"[*{name}*](properties.md#{name})" for name in properties)])
+def _clauses(found: Found) -> list[str]:
+    """The specification's clauses, linked where they have a place of their own."""
+    return [
+        *(f"[{name}](actions.md#{name})" for name in found.actions),
+        *(f"[*{name}*](properties.md#{name})" for name in found.claims),
+        *(code(name) for name in found.beside),
+    ]
 
 
 def _tests(paths: list[str]) -> str:

@@ -17,9 +17,9 @@ granted to nobody.  The executors of a removed framework are ending, and hold no
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mesos_spec import ledger
+from mesos_spec import ledger, refusals
 from mesos_spec.ids import AgentId, Epoch, ExecutorKey, OfferId, TaskId
 from mesos_spec.kernel import Move, Per, Played, Refinement, Table
 from mesos_spec.kernel.model import Model
@@ -240,3 +240,17 @@ PROTOCOL_REFINES_LEDGER: Refinement[State, Ledger] = Refinement(
     moves=moves,
     before=script_of,
 )
+
+#: Models beside the protocol that refine something.
+BESIDE: dict[str, Refinement[Any, Any]] = {
+    "filtering": refusals.FILTERING_IS_REJECTING,
+    "rejecting": refusals.REJECTING_IS_FILTERING,
+}
+
+
+def refinement_of(model: Model[Any]) -> Refinement[Any, Any] | None:
+    """What a model refines: the ledger, if it is of the protocol."""
+    if model.name in BESIDE:
+        return BESIDE[model.name]
+    of_mesos = isinstance(model.spec.start(model.bounds), State)
+    return PROTOCOL_REFINES_LEDGER if of_mesos else None

@@ -247,6 +247,8 @@ class Cells:
         """Every cell (of `fields`, if given) that does not hold its default, in order."""
         for name in fields or self._fields:
             cells = self._fields[name]
+            if self._reads is not None:
+                self._reads[name, EVERY_KEY] = None
             for key in in_order(cells):
                 yield (name, key), cells[key]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from mesos_spec.kernel.model import Model
-from mesos_spec.models import of_agents, of_leaders, of_ledger, of_offers, of_tasks
+from mesos_spec.models import of_agents, of_leaders, of_ledger, of_offers, of_refusals, of_tasks
 from mesos_spec.state import State
 
 #: From the offer of a resource to the succession of a master.
@@ -23,7 +23,7 @@ MODELS: tuple[Model[State], ...] = (
 )
 
 #: Of specifications beside the protocol.
-BESIDE: tuple[Model[Any], ...] = (*of_ledger.MODELS,)
+BESIDE: tuple[Model[Any], ...] = (*of_ledger.MODELS, *of_refusals.MODELS)
 
 
 def named(name: str) -> Model[Any]:

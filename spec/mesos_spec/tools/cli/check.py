@@ -51,7 +51,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--nightly", action="store_true", help="also models that are not meant to be finished"
     )
     parser.add_argument(
-        "--refines", action="store_true", help="instead: does the protocol refine the ledger?"
+        "--refines",
+        action="store_true",
+        help="instead: does each model refine what it should, as the ledger?",
     )
     outputs.add(parser)
     parser.add_argument("--plain", action="store_true", help="ask everything anew: an oracle")
@@ -100,25 +102,13 @@ def _chosen(args: argparse.Namespace) -> dict[str, Model[Any]]:
 
     if args.models and (args.all or args.nightly):
         raise Misused("name models, or ask for --all or --nightly, not both")
-    if args.models and args.refines:
-        found = {f: model for name in args.models for f, model in find_all(name).items()}
-        return {name: _protocol(model) for name, model in found.items()}
     if args.models:
         return {found: model for name in args.models for found, model in find_all(name).items()}
-    every = {model.name: model for model in (MODELS if args.refines else (*MODELS, *BESIDE))}
+    every = {model.name: model for model in (*MODELS, *BESIDE)}
     if args.nightly:
         return every
     pinned = {name: model for name, model in every.items() if model.expect is not None}
     return pinned if args.all else {n: model for n, model in pinned.items() if is_quick(model)}
-
-
-def _protocol(model: Model[Any]) -> Model[Any]:
-    """A model of the protocol.  Raises `Misused` for another: it does not refine the ledger."""
-    from mesos_spec.state import State
-
-    if not isinstance(model.spec.start(model.bounds), State):
-        raise Misused(f"{model.name} is no model of the protocol: --refines is asked of those")
-    return model
 
 
 def is_quick(model: Model[Any]) -> bool:
@@ -151,31 +141,32 @@ def _check(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> R
 
 def _refinements(chosen: Sequence[Model[Any]], args: argparse.Namespace) -> int:
     """Look at the models through the refinement mapping, and print what was found."""
-    from mesos_spec.refinement import PROTOCOL_REFINES_LEDGER
+    from mesos_spec.refinement import refinement_of
     from mesos_spec.tools.report import refinements as report
     from mesos_spec.tools.report.checks import worst
     from mesos_spec.tools.search.checker import Limits
     from mesos_spec.tools.search.refinement import Refined, check_refinement
 
+    found = [(model, refinement_of(model)) for model in chosen]
+    asked = [(model, refines) for model, refines in found if refines is not None]
+    for name in (model.name for model, refines in found if refines is None and args.models):
+        raise Misused(f"{name} refines nothing: --refines is asked of the protocol's models")
     results: list[Refined[Any, Any]] = []
     if not args.json:
         print(report.HEAD)
     with _interruptible() as stopped:
-        for model in chosen:
+        for model, refinement in asked:
             limits = Limits(args.max_states, args.max_seconds, stop=lambda: "".join(stopped))
-            found = check_refinement(
-                model, PROTOCOL_REFINES_LEDGER, plain=args.plain, limits=limits
-            )
-            results.append(found)
+            results.append(check_refinement(model, refinement, plain=args.plain, limits=limits))
             if not args.json:
-                lines = report.row(found), report.details(found)
+                lines = report.row(results[-1]), report.details(results[-1])
                 print("\n".join(filter(None, lines)), flush=True)
             if stopped:
                 break
     code = worst(map(report.exit_code, results))
     if args.json:
         say_json({"exit_code": int(code), "models": [report.plain(found) for found in results]})
-    return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(chosen) else code
+    return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(asked) else code
 
 
 @contextmanager

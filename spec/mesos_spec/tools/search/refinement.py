@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -92,8 +93,27 @@ class _Looking(Generic[N, S, A]):
         self.first = world.first
         self.above: dict[A, A] = {}  # each state above, once
         self.taken: Counter[tuple[str, str]] = Counter()
-        self._at = world.asking(refinement.name, self._look)
+        self._at = self._looker()
+        self._ways: dict[A, dict[A, str]] = {}
         self._answers: dict[tuple[str, A, A], tuple[str, str]] = {}
+
+    def _looker(self) -> Callable[[N], A]:
+        """How a node looks above.
+
+        The world remembers that by the cells the mapping reads.  One within one kind of state may
+        hand states on unread, as a whole; so it is asked of each node by itself.
+        """
+        first = self.world.state(self.first)
+        if type(self.refinement.seen(first)) is not type(first):
+            return self.world.asking(self.refinement.name, self._look)
+        seen: dict[N, A] = {}
+
+        def look(node: N) -> A:
+            if node not in seen:
+                seen[node] = self._look(self.world.state(node))
+            return seen[node]
+
+        return look
 
     # ---- the question ----------------------------------------------------------------------
     def begins_wrong(self) -> str:
@@ -134,14 +154,19 @@ class _Looking(Generic[N, S, A]):
         return move[0], ""
 
     def _any_step(self, before: A, after: A) -> tuple[str, str]:
+        if before not in self._ways:
+            self._ways[before] = self._ways_from(before)
+        name = self._ways[before].get(after, "")
+        return name, "" if name else f"no step of {self.refinement.above.name} does that"
+
+    def _ways_from(self, before: A) -> dict[A, str]:
+        """Where the steps above lead from a state, and which does."""
+        ways: dict[A, str] = {}
         for action in self.refinement.above.actions:
             for bound in action.bindings(before):
-                try:
-                    if action(before, **bound) == after:
-                        return action.name, ""
-                except Disabled:
-                    continue
-        return "", f"no step of {self.refinement.above.name} does that"
+                with suppress(Disabled):
+                    ways.setdefault(action(before, **bound), action.name)
+        return ways
 
     def _look(self, s: S) -> A:
         found = self.refinement.seen(s)
