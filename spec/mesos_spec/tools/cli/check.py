@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mesos_spec.tools.cli import outputs
-from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json
+from mesos_spec.tools.cli import engines, outputs
+from mesos_spec.tools.cli.common import ExitCode, Misused, say_json
 
 if TYPE_CHECKING:
     from mesos_spec.kernel.model import Model
@@ -29,7 +29,8 @@ for example:
   mesos-spec check deposed --refines  is each step one of the ledger, or none there?
   mesos-spec check --coverage         and which actions and guards no model reached
   mesos-spec check offers --save found           counterexamples and witnesses as files
-  mesos-spec check offers --plain     without remembering anything: slow, and an oracle
+  mesos-spec check offers --engine plain         without remembering anything: the oracle
+  mesos-spec check succession --engine numba     packed and compiled: for millions of states
   mesos-spec check riddles/jugs.py:MODEL         a specification of your own
   mesos-spec check mesos_spec.examples.die_hard:MODEL
 
@@ -56,16 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead: does each model refine what it should, as the ledger?",
     )
     outputs.add(parser)
-    parser.add_argument("--plain", action="store_true", help="ask everything anew: an oracle")
-    parser.add_argument("--max-states", metavar="N", type=_positive, help="give up after so many")
-    parser.add_argument("--max-seconds", metavar="S", type=float, help="give up on a model after")
-
-
-def _positive(text: str) -> int:
-    n = int(text)
-    if n < 1:
-        raise argparse.ArgumentTypeError(f"{n} is not at least 1")
-    return n
+    engines.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         print(report.HEAD)
     with _interruptible() as stopped:
         for model in chosen.values():
-            result = _check(model, args, stopped)
+            result = engines.run(model, args, stopped)
             results.append(result)
             if not args.json:
                 print(
@@ -114,29 +106,6 @@ def _chosen(args: argparse.Namespace) -> dict[str, Model[Any]]:
 def is_quick(model: Model[Any]) -> bool:
     """Whether a model takes seconds, by its pinned count of states."""
     return model.expect is not None and model.expect.states <= QUICK_STATES
-
-
-def _check(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Result[Any]:
-    from mesos_spec.tools.search.checker import Progress, check
-
-    tick = Ticker(quiet=args.json)
-
-    def show(so_far: Progress) -> None:
-        tick(
-            f"{model.name}: {so_far.states:,} states, {so_far.waiting:,} waiting, "
-            f"depth {so_far.depth}, {so_far.seconds:.0f} s"
-        )
-
-    result = check(
-        model,
-        plain=args.plain,
-        max_states=args.max_states,
-        max_seconds=args.max_seconds,
-        progress=show,
-        stop=lambda: "".join(stopped),
-    )
-    tick.clear()
-    return result
 
 
 def _refinements(chosen: Sequence[Model[Any]], args: argparse.Namespace) -> int:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from resource import RUSAGE_SELF, getpagesize, getrusage
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +28,8 @@ N = TypeVar("N")
 HEADS = "every_head_is_consumed"  #: the claim that `Specification.channels` stands for
 DEADLOCK = "something_is_possible"  #: the claim that `Model.quiescent` qualifies
 WRONG = "the_specification_can_be_run"  #: the claim that a property that raises breaks, say
+ENGINES = ("auto", "plain", "memo", "numpy", "numba")  #: plain is the oracle of all others
+FAST_FROM = 60_000  #: states; `auto` leaves models below it to `memo`
 EVERY = 4096  #: expanded states between two reports of progress
 
 
@@ -120,18 +125,34 @@ def check(
     model: Model[S],
     *,
     plain: bool = False,
+    engine: str = "",
     max_states: int | None = None,
     max_seconds: float | None = None,
+    max_depth: int | None = None,
+    max_memory_mb: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], str] | None = None,
 ) -> Result[S]:
     """Search `model`, to the end, to the first thing broken, or to a limit.
 
-    `plain` asks the specification everything anew instead of remembering: slower, and an oracle.
-    `stop` is asked now and then; the search ends when it gives a reason.
+    `engine` is one of `ENGINES`; `plain` is the same as the engine of that name, and without
+    either it is `memo`.  `stop` is asked now and then; the search ends when it gives a reason.
+    Raises ValueError for an engine there is not, ImportError where numba is not installed.
     """
-    limits = Limits(max_states, max_seconds, progress, stop)
-    if plain:
+    limits = Limits(max_states, max_seconds, progress, stop, max_depth, max_memory_mb)
+    engine = engine or ("plain" if plain else "memo")
+    if engine not in ENGINES:
+        raise ValueError(f"no engine is called {engine!r}; there are {', '.join(ENGINES)}")
+    if engine == "auto":
+        first = _if_small(model, limits)
+        if first is not None:
+            return first
+        engine = "numba" if find_spec("numba") is not None else "numpy"
+    if engine in ("numpy", "numba"):
+        from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
+
+        return FastSearch(model, limits, kernel_named(engine)).run()
+    if engine == "plain":
         return search(model, Plain(model), limits)
     return search(model, Memoised(model), limits)
 
@@ -139,6 +160,16 @@ def check(
 def search(model: Model[S], world: World[N, S], limits: Limits) -> Result[S]:
     """Search `model` in a world that says what its steps are, and which are broken."""
     return _Search(model, world, limits).run()
+
+
+def _if_small(model: Model[S], limits: Limits) -> Result[S] | None:
+    """What `memo` finds, if the model is small: then it is through before others have started."""
+    if model.expect is not None and model.expect.states >= FAST_FROM:
+        return None
+    most = limits.max_states
+    here = most if most is not None and most <= FAST_FROM else FAST_FROM
+    found = search(model, Memoised(model), replace(limits, max_states=here))
+    return None if found.stopped and found.states >= here != most else found
 
 
 @dataclass
@@ -149,6 +180,8 @@ class Limits:
     max_seconds: float | None = None
     progress: Callable[[Progress], None] | None = None
     stop: Callable[[], str] | None = None
+    max_depth: int | None = None
+    max_memory_mb: int | None = None
     started: float = field(default_factory=monotonic)
 
     def reached(self, states: int) -> str:
@@ -157,11 +190,22 @@ class Limits:
             return f"{self.max_states} states are enough"
         if self.max_seconds is not None and self.seconds() >= self.max_seconds:
             return f"{self.max_seconds} seconds are over"
+        if self.max_memory_mb is not None and held_mb() > self.max_memory_mb:
+            return f"{self.max_memory_mb} MB are enough"
         return self.stop() if self.stop is not None else ""
 
     def seconds(self) -> float:
         """How long it has taken so far."""
         return monotonic() - self.started
+
+
+def held_mb() -> float:
+    """What memory this process holds, in MB; the most it ever held where that is not known."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    return pages * getpagesize() / 2**20
 
 
 @dataclass(frozen=True)
@@ -217,6 +261,8 @@ class _Search(Generic[S, N]):
         stopped, at = "", 0
         while at < len(self.nodes) and self.fault is None and not stopped:
             if at == self.level_ends[-1]:
+                if len(self.level_ends) == self.limits.max_depth:
+                    return f"depth {self.limits.max_depth} is enough"
                 self.level_ends.append(len(self.nodes))
             self._expand(at)
             at += 1

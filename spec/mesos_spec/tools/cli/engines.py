@@ -1,0 +1,70 @@
+"""How a model is searched: by which engine, and how far."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from mesos_spec.tools.cli.common import Misused, Ticker
+
+if TYPE_CHECKING:
+    from mesos_spec.kernel.model import Model
+    from mesos_spec.tools.search.checker import Result
+
+#: As `checker.ENGINES`, which is not loaded for the sake of --help.
+NAMES = ("auto", "plain", "memo", "numpy", "numba")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say how to search."""
+    parser.add_argument(
+        "--engine",
+        choices=NAMES,
+        default="auto",
+        help="plain asks everything anew and is the oracle, memo remembers, numpy and numba pack "
+        "states and look answers up; auto: memo for small models, else numba if it is there",
+    )
+    parser.add_argument("--plain", action="store_true", help="the same as --engine plain")
+    parser.add_argument("--max-states", metavar="N", type=_positive, help="give up after so many")
+    parser.add_argument("--max-seconds", metavar="S", type=float, help="give up on a model after")
+    parser.add_argument("--max-depth", metavar="N", type=_positive, help="go no farther than that")
+    parser.add_argument(
+        "--max-memory-mb", metavar="MB", type=_positive, help="give up when it holds more"
+    )
+
+
+def _positive(text: str) -> int:
+    n = int(text)
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{n} is not at least 1")
+    return n
+
+
+def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Result[Any]:
+    """Search a model as the arguments say, until `stopped` has a reason in it."""
+    from mesos_spec.tools.search.checker import Progress, check
+
+    if args.engine == "numba" and find_spec("numba") is None:
+        raise Misused("--engine numba: numba is not installed; it is in the extra `fast`")
+    tick = Ticker(quiet=args.json)
+
+    def show(so_far: Progress) -> None:
+        rate = so_far.states / max(so_far.seconds, 0.001)
+        tick(
+            f"{model.name}: {so_far.states:,} states, {rate:,.0f} a second, "
+            f"{so_far.waiting:,} waiting, depth {so_far.depth}, {so_far.seconds:.0f} s"
+        )
+
+    result = check(
+        model,
+        engine="plain" if args.plain else args.engine,
+        max_states=args.max_states,
+        max_seconds=args.max_seconds,
+        max_depth=args.max_depth,
+        max_memory_mb=args.max_memory_mb,
+        progress=show,
+        stop=lambda: "".join(stopped),
+    )
+    tick.clear()
+    return result

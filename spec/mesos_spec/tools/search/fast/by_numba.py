@@ -1,0 +1,338 @@
+"""The kernel, compiled: expand a stretch of states, add those that are new, look up their rows.
+
+Needs numba (extra `fast`).  What is compiled is kept beside this file, so only the first run waits
+for it.  Successors are collected by the thousand: first all are hashed and their slots touched,
+then all are looked for, so that the processor waits for many of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba as nb
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+_u8, _i8 = nb.uint64, nb.int64
+
+
+def compiled(body: F) -> F:
+    """`body`, compiled; it lets other threads run meanwhile."""
+    made: Any = nb.njit(cache=True, nogil=True)
+    return cast(F, made(body))
+
+
+LEAF = np.int64(1 << 31)
+UNKNOWN, UNASKED, STALE = -1, -2, -3
+K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+K3 = np.uint64(0x243F6A8885A308D3)
+ZERO, ONE, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 29, 32, 63))
+LOW = np.uint64(0xFFFFFFFF)
+
+
+@compiled
+def hashed(states: Any, i: int, words: int) -> Any:
+    """The hash of a state."""
+    h = K3
+    for w in range(words):
+        h ^= states[i, w]
+        h *= K1
+        h ^= h >> S32
+    h *= K2
+    return h ^ h >> S29
+
+
+@compiled
+def index(states: Any, n: int, table: Any, size: int) -> None:
+    """Put the first `n` states into an empty table of 2**size slots."""
+    last = _u8(len(table) - 1)
+    down = _u8(64 - size)
+    words = states.shape[1]
+    for i in range(n):
+        h = hashed(states, i, words)
+        slot = h >> down
+        while table[slot] != ZERO:
+            slot = (slot + ONE) & last
+        table[slot] = (h & LOW) << S32 | _u8(i + 1)
+
+
+@compiled
+def walk(
+    state: Any, ref: Any, node_word: Any, node_mask: Any, edge_key: Any, edge_to: Any, down: Any
+) -> Any:
+    """The row at the leaf a state comes to from a node; -1 if there is none yet."""
+    last = _u8(len(edge_to) - 1)
+    while ref >= 0 and ref < LEAF:
+        key = state[node_word[ref]] & node_mask[ref]
+        h = (key ^ _u8(ref) * K1) * K2
+        h ^= h >> S32
+        slot = (h * K1) >> down
+        while True:
+            to = edge_to[slot]
+            if to == ZERO:
+                return -1
+            if edge_key[slot] == key and _i8(to >> S32) == ref + 1:
+                break
+            slot = (slot + ONE) & last
+        ref = _i8(to & LOW)
+    return ref - LEAF if ref >= 0 else -1
+
+
+@compiled
+def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: Any) -> Any:
+    """Look up every row of state `t` that is not known: those that are -3 in `rows[at]`.
+
+    What is not found is -1, and (state, group) is added to `missed`; or -2 if it is not needed.
+    """
+    (hurry, calm, groups, marked, alone), prompt, trees, flags = look
+    roots, node_word, node_mask, edge_key, edge_to, down = trees
+    state = states[t]
+    last = groups
+    needed = groups
+    if marked and state[0] & ONE != ZERO:
+        last = needed = hurry
+    elif waits(state, prompt):
+        needed = calm
+    for g in range(last):
+        if rows[at, g] == STALE:
+            row = walk(state, roots[g], node_word, node_mask, edge_key, edge_to, down)
+            if row < 0:
+                if g >= needed:
+                    row = UNASKED
+                else:
+                    missed[nm, 0] = t
+                    missed[nm, 1] = g
+                    nm += 1
+                    row = UNKNOWN
+            rows[at, g] = row
+        if g == 0 and alone:
+            if rows[at, 0] < 0:
+                for other in range(1, groups):
+                    rows[at, other] = STALE
+                return nm
+            if flags[rows[at, 0]] & 1:
+                last = hurry
+        if g + 1 >= last:
+            break
+    return nm
+
+
+@compiled
+def waits(state: Any, prompt: Any) -> Any:
+    """Whether a state has prompt mail."""
+    found = ZERO
+    for w in range(len(prompt)):
+        found |= state[w] & prompt[w]
+    return found != ZERO
+
+
+@compiled
+def look_up(
+    states: Any, lo: Any, hi: Any, rows: Any, base: Any, look: Any, missed: Any
+) -> tuple[int, int]:
+    """Look up the rows of states from `lo` on; how far, and how many were missed."""
+    nm = 0
+    groups = look[0][2]
+    while lo < hi and nm + groups <= len(missed):
+        nm = settle(states, lo, rows, lo - base, look, missed, nm)
+        lo += 1
+    return lo, nm
+
+
+@compiled
+def again(states: Any, pairs: Any, rows: Any, base: Any, look: Any, missed: Any) -> int:
+    """Look up what was missed before; how many still are."""
+    nm = 0
+    for k in range(len(pairs)):
+        t, g = pairs[k, 0], pairs[k, 1]
+        rows[t - base, g] = STALE
+        nm = settle(states, t, rows, t - base, look, missed, nm)
+    return nm
+
+
+@compiled
+def is_cut(states: Any, i: Any, rows: Any, at: Any, look: Any) -> Any:
+    """Whether a state is beyond the cut."""
+    (_, _, _, marked, alone), _, _, flags = look
+    return (marked and states[i, 0] & ONE != ZERO) or (alone and flags[rows[at, 0]] & 1 != 0)
+
+
+@compiled
+def lacks(rows: Any, at: Any, begin: Any, end: Any, row_need: Any, row_got: Any) -> Any:
+    """Whether a state has mail that no step takes."""
+    for w in range(row_need.shape[1]):
+        need = ZERO
+        got = ZERO
+        for g in range(begin, end):
+            row = rows[at, g]
+            need |= row_need[row, w]
+            got |= row_got[row, w]
+        if need & ~got != ZERO:
+            return True
+    return False
+
+
+@compiled
+def insert(
+    states: Any,
+    n: Any,
+    filled: Any,
+    scratch: Any,
+    rows: Any,
+    base: Any,
+    next_rows: Any,
+    next_base: Any,
+    look: Any,
+    touches: Any,
+    table: Any,
+    size: Any,
+    missed: Any,
+    nm: Any,
+) -> Any:
+    """Add those of the collected successors that are new; how many states and misses then."""
+    buf, hashes, origin = scratch
+    groups = look[0][2]
+    words = states.shape[1]
+    last = _u8(len(table) - 1)
+    down = _u8(64 - size)
+    sink = ZERO
+    for q in range(filled):
+        h = hashed(buf, q, words)
+        hashes[q] = h
+        sink ^= table[h >> down]
+    hashes[len(hashes) - 1] = sink  # so that nothing above is left out as useless
+    for q in range(filled):
+        h = hashes[q]
+        slot = h >> down
+        mark = h & LOW
+        while True:
+            held = table[slot]
+            if held == ZERO:
+                break
+            if held >> S32 == mark:
+                other = _i8(held & LOW) - 1
+                same = True
+                for w in range(words):
+                    same &= states[other, w] == buf[q, w]
+                if same:
+                    break
+            slot = (slot + ONE) & last
+        if held != ZERO:
+            continue
+        table[slot] = mark << S32 | _u8(n + 1)
+        for w in range(words):
+            states[n, w] = buf[q, w]
+        parent, e = origin[q, 0] - base, origin[q, 1]
+        to = n - next_base
+        for g in range(groups):
+            row = rows[parent, g]
+            if row < 0 or touches[e, g >> 6] >> (_u8(g) & WIDE) & ONE != ZERO:
+                row = STALE
+            next_rows[to, g] = row
+        nm = settle(states, n, next_rows, to, look, missed, nm)
+        n += 1
+    return n, nm
+
+
+@compiled
+def expand(
+    states: Any,
+    n: Any,
+    lo: Any,
+    hi: Any,
+    rows: Any,
+    base: Any,
+    next_rows: Any,
+    next_base: Any,
+    look: Any,
+    know: Any,
+    table: Any,
+    size: Any,
+    scratch: Any,
+    missed: Any,
+    stuck: Any,
+    counts: Any,
+) -> tuple[int, int, int]:
+    """Expand states from `lo` on; how far, how many states there are now, how many rows missed.
+
+    Stops where there may be no room.  `counts`: steps, cut states, stuck ones, the first state
+    whose mail nobody takes (-1: none), and the most successors a state may have.
+    """
+    (hurry, calm, groups, _, _), prompt, _, _ = look
+    (row_start, row_effect, row_need, row_got), (keep, value, touches) = know
+    buf, _, origin = scratch
+    words = states.shape[1]
+    filled = 0
+    nm = 0
+    room = len(buf)
+    limit = room - 1 - counts[4]
+    while lo < hi:
+        at = lo - base
+        if is_cut(states, lo, rows, at, look):
+            counts[1] += 1
+        else:
+            end = calm if waits(states[lo], prompt) else groups
+            before = filled
+            for g in range(hurry, end):
+                row = rows[at, g]
+                for o in range(row_start[row], row_start[row + 1]):
+                    e = row_effect[o]
+                    for w in range(words):
+                        buf[filled, w] = states[lo, w] & keep[e, w] | value[e, w]
+                    origin[filled, 0] = lo
+                    origin[filled, 1] = e
+                    filled += 1
+            counts[0] += filled - before
+            if filled == before:
+                stuck[counts[2]] = lo
+                counts[2] += 1
+            if counts[3] < 0 and lacks(rows, at, hurry, end, row_need, row_got):
+                counts[3] = lo
+        lo += 1
+        if filled >= limit or lo == hi:
+            n, nm = insert(
+                states,
+                n,
+                filled,
+                scratch,
+                rows,
+                base,
+                next_rows,
+                next_base,
+                look,
+                touches,
+                table,
+                size,
+                missed,
+                nm,
+            )
+            filled = 0
+            full = n + room > len(states) or n - next_base + room > len(next_rows)
+            if full or nm + room * groups > len(missed):
+                break
+    return lo, n, nm
+
+
+@compiled
+def parent_of(
+    states: Any, lo: Any, hi: Any, rows: Any, base: Any, target: Any, look: Any, know: Any
+) -> int:
+    """The first of some states that has `target` as a successor; -1 if none has."""
+    (hurry, calm, groups, _, _), prompt, _, _ = look
+    (row_start, row_effect, _, _), (keep, value, _) = know
+    words = states.shape[1]
+    for i in range(lo, hi):
+        if is_cut(states, i, rows, i - base, look):
+            continue
+        end = calm if waits(states[i], prompt) else groups
+        for g in range(hurry, end):
+            row = rows[i - base, g]
+            for o in range(row_start[row], row_start[row + 1]):
+                e = row_effect[o]
+                same = True
+                for w in range(words):
+                    same &= states[i, w] & keep[e, w] | value[e, w] == states[target, w]
+                if same:
+                    return i
+    return -1

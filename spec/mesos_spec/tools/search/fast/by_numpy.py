@@ -1,0 +1,292 @@
+"""The kernel with numpy alone: what `by_numba` does state by state, column by column.
+
+Same arguments, same results, also in order: states are numbered as they are found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesos_spec.tools.search.fast.layout import MARK
+from mesos_spec.tools.search.fast.tables import K1, K2, LEAF, UNASKED, UNKNOWN
+
+Array = NDArray[Any]
+U = np.uint64
+_K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
+LOW = U(0xFFFFFFFF)
+STALE = -3  #: a row to look up again
+
+
+def hashed(states: Array) -> Array:
+    """The hash of each state."""
+    h = np.full(len(states), _K3, U)
+    for w in range(states.shape[1]):
+        h ^= states[:, w]
+        h *= _K1
+        h ^= h >> U(32)
+    h *= _K2
+    return h ^ (h >> U(29))
+
+
+def index(states: Array, n: int, table: Array, size: int) -> None:
+    """Put the first `n` states, which all differ, into an empty table of 2**size slots."""
+    for lo in range(0, n, 1 << 18):
+        hi = min(n, lo + (1 << 18))
+        h = hashed(states[lo:hi])
+        held = (h & LOW) << U(32) | np.arange(lo + 1, hi + 1, dtype=U)
+        slot = (h >> U(64 - size)).astype(np.int64)
+        while len(held):
+            free = np.flatnonzero(table[slot] == 0)
+            table[slot[free]] = held[free]
+            left = np.flatnonzero(table[slot] != held)
+            held, slot = held[left], (slot[left] + 1) & (len(table) - 1)
+
+
+def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int, Array]:
+    """Of `more` states that stand behind the first `n`, keep those that are new, in order.
+
+    How many states there are then, and which of the candidates were kept.
+    """
+    fresh = states[n : n + more]
+    h = hashed(fresh)
+    mine = (h & LOW) << U(32) | np.arange(n + 1, n + more + 1, dtype=U)
+    slot = (h >> U(64 - size)).astype(np.int64)
+    won = np.full(more, -1, np.int64)  # the slot of each that is new
+    at = np.arange(more)
+    while len(at):
+        held = table[slot]
+        free = np.flatnonzero(held == 0)
+        if len(free):
+            # the first candidate of several alike must win: numpy lets the last one write
+            back = free[::-1]
+            table[slot[back]] = mine[at[back]]
+            held = table[slot]
+        ours = held == mine[at]
+        won[at[ours]] = slot[ours]
+        alike = np.flatnonzero(~ours & (held >> U(32) == mine[at] >> U(32)))
+        same = np.zeros(len(at), bool)
+        if len(alike):
+            other = (held[alike] & LOW).astype(np.int64) - 1
+            same[alike] = (states[other] == fresh[at[alike]]).all(axis=1)
+        on = np.flatnonzero(~(ours | same))
+        at, slot = at[on], (slot[on] + 1) & (len(table) - 1)
+    kept = np.flatnonzero(won >= 0)
+    count = len(kept)
+    states[n : n + count] = fresh[kept]
+    table[won[kept]] = mine[kept] >> U(32) << U(32) | np.arange(n + 1, n + count + 1, dtype=U)
+    return n + count, kept
+
+
+def walk(states: Array, at: Array, ref: int, trees: Any) -> Array:
+    """The row each of some states comes to from the root of a group; `UNKNOWN` if to none yet."""
+    _, node_word, node_mask, edge_key, edge_to, down = trees
+    if ref < 0 or ref >= LEAF:
+        return np.full(len(at), ref - LEAF if ref >= 0 else UNKNOWN, np.int64)
+    found = np.full(len(at), UNKNOWN, np.int64)
+    who = np.arange(len(at))
+    node = np.full(len(at), ref, np.int64)
+    last = len(edge_to) - 1
+    while len(who):
+        here = at[who]
+        if (node == node[0]).all():
+            key = states[here, node_word[node[0]]] & node_mask[node[0]]
+        else:
+            key = states[here, node_word[node]] & node_mask[node]
+        h = (key ^ (node.astype(U) * _K1)) * _K2
+        h ^= h >> U(32)
+        slot = ((h * _K1) >> down).astype(np.int64)
+        to = edge_to[slot]
+        ours = (to >> U(32)).astype(np.int64) == node + 1
+        bad = np.flatnonzero((to != 0) & ~(ours & (edge_key[slot] == key)))
+        while len(bad):
+            slot[bad] = (slot[bad] + 1) & last
+            step = edge_to[slot[bad]]
+            to[bad] = step
+            hit = ((step >> U(32)).astype(np.int64) == node[bad] + 1) & (
+                edge_key[slot[bad]] == key[bad]
+            )
+            bad = bad[(step != 0) & ~hit]
+        ref_to = (to & LOW).astype(np.int64)
+        leaf = ref_to >= LEAF
+        found[who[leaf]] = ref_to[leaf] - LEAF
+        on = np.flatnonzero((to != 0) & ~leaf)
+        who, node = who[on], ref_to[on]
+    return found
+
+
+def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[Array]:
+    """Look up what is `STALE` in the rows `at` of states `t`; the (state, group) missed."""
+    (hurry, calm, count, marked, alone), prompt, trees, flags = look
+    missed: list[Array] = []
+    open_ = np.ones(len(t), bool)  # not beyond the cut
+    if marked:
+        open_ = states[t, 0] & U(MARK) == 0
+    quiet = ~_waits(states, t, prompt)
+    for g in range(count):
+        part = np.flatnonzero(rows[at, g] == STALE)
+        if g >= hurry:
+            part = part[open_[part]]
+        if len(part):
+            row = walk(states, t[part], int(trees[0][g]), trees)
+            bad = np.flatnonzero(row < 0)
+            if len(bad):
+                must = np.ones(len(bad), bool) if g < calm else quiet[part[bad]]
+                row[bad[~must]] = UNASKED
+                lost = t[part[bad[must]]]
+                missed.append(np.stack([lost, np.full(len(lost), g)], axis=1))
+            rows[at[part], g] = row
+        if g == 0 and alone:
+            first = rows[at, 0]
+            open_ = open_ & ((first < 0) | (flags[first] & 1 == 0))
+            blank = np.flatnonzero(first < 0)
+            if len(blank):
+                rows[np.ix_(at[blank], np.arange(1, count))] = STALE
+                going = np.flatnonzero(first >= 0)
+                t, at, open_, quiet = t[going], at[going], open_[going], quiet[going]
+    return missed
+
+
+def _waits(states: Array, t: Array, prompt: Array) -> Array:
+    """Which states have prompt mail."""
+    waits = np.zeros(len(t), bool)
+    for w in np.flatnonzero(prompt):
+        waits |= states[t, w] & prompt[w] != 0
+    return waits
+
+
+def _put(missed: Array, found: list[Array]) -> int:
+    """Write what is missed, state by state, into `missed`."""
+    if not found:
+        return 0
+    every = np.concatenate(found)
+    every = every[np.lexsort((every[:, 1], every[:, 0]))]
+    missed[: len(every)] = every
+    return len(every)
+
+
+def look_up(
+    states: Array, lo: int, hi: int, rows: Array, base: int, look: Any, missed: Array
+) -> tuple[int, int]:
+    """Look up the rows of states from `lo` on; how far, and how many were missed."""
+    hi = min(hi, lo + len(missed) // look[0][2])
+    t = np.arange(lo, hi)
+    return hi, _put(missed, settle(states, t, rows, t - base, look))
+
+
+def again(states: Array, pairs: Array, rows: Array, base: int, look: Any, missed: Array) -> int:
+    """Look up what was missed before; how many still are."""
+    rows[pairs[:, 0] - base, pairs[:, 1]] = STALE
+    t = np.unique(pairs[:, 0])
+    return _put(missed, settle(states, t, rows, t - base, look))
+
+
+def successors(
+    states: Array,
+    lo: int,
+    hi: int,
+    rows: Array,
+    base: int,
+    room: int,
+    look: Any,
+    row_table: Any,
+    counts: Any = None,
+    stuck: Any = None,
+) -> tuple[int, Array, Array]:
+    """(How far, parent, effect) of each way on from states from `lo` on, at most `room`."""
+    (hurry, calm, groups, marked, alone), prompt, _, flags = look
+    row_start, row_effect, row_need, row_got = row_table
+    t = np.arange(lo, hi)
+    cut = np.zeros(hi - lo, bool)
+    if marked:
+        cut |= states[lo:hi, 0] & U(MARK) != 0
+    if alone:
+        cut |= flags[rows[lo - base : hi - base, 0]] & 1 != 0
+    mine = rows[lo - base : hi - base, hurry:].astype(np.int64)
+    waits = _waits(states, t, prompt)
+    mine[np.ix_(waits, np.arange(calm - hurry, groups - hurry))] = 0
+    mine[cut] = 0
+    starts = row_start[mine]
+    number = row_start[mine + 1] - starts
+    each = number.sum(axis=1)
+    total = np.cumsum(each)
+    if len(total) and total[-1] > room:
+        far = int(np.searchsorted(total, room, side="right"))
+        hi, mine, starts, number, each = (
+            lo + far,
+            mine[:far],
+            starts[:far],
+            number[:far],
+            each[:far],
+        )
+        cut = cut[:far]
+    if counts is not None:
+        counts[0] += int(each.sum())
+        counts[1] += int(cut.sum())
+        ends = np.flatnonzero((each == 0) & ~cut)
+        stuck[: len(ends)] = lo + ends
+        counts[2] += len(ends)
+        lacking = np.bitwise_or.reduce(row_need[mine], axis=1)
+        lacking &= ~np.bitwise_or.reduce(row_got[mine], axis=1)
+        faults = np.flatnonzero(lacking.any(axis=1) & ~cut)
+        if len(faults) and counts[3] < 0:
+            counts[3] = lo + int(faults[0])
+    flat = number.ravel()
+    whose = np.repeat(np.arange(lo, hi), each)
+    begin = np.repeat(starts.ravel() - (np.cumsum(flat) - flat), flat)
+    return hi, whose, row_effect[begin + np.arange(len(begin))]
+
+
+def expand(
+    states: Array,
+    n: int,
+    lo: int,
+    hi: int,
+    rows: Array,
+    base: int,
+    next_rows: Array,
+    next_base: int,
+    look: Any,
+    know: Any,
+    table: Array,
+    size: int,
+    scratch: Any,
+    missed: Array,
+    stuck: Array,
+    counts: Array,
+) -> tuple[int, int, int]:
+    """Expand states from `lo` on; how far, how many states there are now, how many rows missed."""
+    groups = look[0][2]
+    row_table, (keep, value, touches) = know
+    room = min(len(states) - n, len(next_rows) - (n - next_base), len(missed) // groups)
+    hi = min(hi, lo + len(stuck))
+    ways = successors(states, lo, hi, rows, base, room, look, row_table, counts, stuck)
+    lo, whose, effect = ways
+    more = len(effect)
+    if not more:
+        return lo, n, 0
+    for w in range(states.shape[1]):
+        states[n : n + more, w] = states[whose, w] & keep[effect, w] | value[effect, w]
+    now, kept = add(states, n, more, table, size)
+    parent, effect = whose[kept] - base, effect[kept]
+    at = np.arange(n, now) - next_base
+    fresh = rows[parent]
+    for g in range(groups):
+        hit = touches[effect, g >> 6] >> U(g & 63) & U(1) != 0
+        fresh[hit, g] = STALE
+    fresh[fresh < 0] = STALE
+    next_rows[at] = fresh
+    return lo, now, _put(missed, settle(states, np.arange(n, now), next_rows, at, look))
+
+
+def parent_of(
+    states: Array, lo: int, hi: int, rows: Array, base: int, target: int, look: Any, know: Any
+) -> int:
+    """The first of some states that has `target` as a successor; -1 if none has."""
+    row_table, (keep, value, _) = know
+    _, whose, effect = successors(states, lo, hi, rows, base, 1 << 62, look, row_table)
+    same = (states[whose] & keep[effect] | value[effect] == states[target]).all(axis=1)
+    at = np.flatnonzero(same)
+    return int(whose[at[0]]) if len(at) else -1

@@ -1,0 +1,278 @@
+"""The tables of a model and the kernel that looks at them, kept true to what is known.
+
+What a kernel did not find in the tables, the `Asker` is asked, and the tables are told.  Where a
+value gets too large for its bits, or questions come into being, the tables are made anew.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesos_spec.kernel import Model
+from mesos_spec.tools.search.blame import blame
+from mesos_spec.tools.search.fast.asking import CALM, HURRY, WATCH, Answer, Asker, wrong
+from mesos_spec.tools.search.fast.grouping import ALONE, Group, grouped
+from mesos_spec.tools.search.fast.layout import Layout
+from mesos_spec.tools.search.fast.store import Store
+from mesos_spec.tools.search.fast.tables import CUT, Paths, Tables, in_words
+
+Array = NDArray[Any]
+Told = Callable[[int, str, Answer], None]  #: a state, who was asked, and what the answer is
+
+WARM = 1200  #: states looked at in Python first, to group questions by
+SAMPLE = 600  #: states to group by
+MISSES = 1 << 17  #: rows that may be missed before somebody must look
+
+
+class Machine:
+    """Tables, store and kernel of one search."""
+
+    def __init__(self, model: Model[Any], kernel: ModuleType) -> None:
+        self.kernel = kernel
+        self.asker: Asker[Any] = Asker(model)
+        self.missed = np.zeros((MISSES, 2), np.int64)
+        self.moved = 0  #: how often states were given another layout
+        self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
+        sample = self._warm_up()
+        self.groups: list[Group] = grouped(self.asker, sample)
+        self.layout = self._layout(None)
+        self.store = Store(self.layout.words)
+        self._make_tables()
+        first = self.layout.pack(self.asker.packing.first)
+        if self.asker.crowded is not None and self.asker.crowded(self.asker.start):
+            first[0] |= 1
+        self.store.states[0] = first
+        self.store.n = 1
+        self.store.index(kernel)
+
+    # ---- first states, in Python -----------------------------------------------------------
+    def _warm_up(self) -> list[list[int]]:
+        """Some states with all answers known: the nearest ones."""
+        asker = self.asker
+        first = [*asker.packing.first]
+        found, seen = [first], {tuple(first)}
+        sample: list[list[int]] = []
+        for row in found:
+            try:
+                answers = [asker.answer(ask, row)[0] for ask in self._asked_in(row)]
+            except Exception:  # the search comes here too, and says what it is
+                continue
+            sample.append(row)
+            for effect in {e for answer in answers for e in answer.effects}:
+                after = row + [0] * (len(asker.packing.cells) - len(row))
+                for place, number in asker.effects[effect]:
+                    after[place] = number
+                while after and not after[-1]:
+                    after.pop()
+                if len(found) < WARM and tuple(after) not in seen:
+                    seen.add(tuple(after))
+                    found.append(after)
+        return random.Random(1).sample(sample, min(SAMPLE, len(sample)))
+
+    def _asked_in(self, row: list[int]) -> list[Any]:
+        """The questions that are asked in a state."""
+        asker = self.asker
+        if self._is_cut(row):
+            kinds: set[int] = {WATCH}
+        else:
+            waits = any(p < len(row) and row[p] for p in asker.places_of(asker.prompt))
+            kinds = {WATCH, HURRY} if waits else {WATCH, HURRY, CALM}
+        return [ask for ask in asker.asks if ask.kind in kinds]
+
+    def _is_cut(self, row: list[int]) -> bool:
+        asker = self.asker
+        if asker.crowded is not None:
+            places = asker.places_of(asker.crowded.fields)
+            return any(self._is_full(p, row[p]) for p in places if p < len(row))
+        first = asker.asks[0] if asker.asks else None
+        return first is not None and first.name == ALONE and asker.answer(first, row)[0].cut
+
+    def _is_full(self, place: int, number: int) -> bool:
+        crowded, packing = self.asker.crowded, self.asker.packing
+        if crowded is None or not number or packing.cells[place][0] not in crowded.fields:
+            return False
+        return crowded.is_full(packing.value(place, number))
+
+    # ---- tables ----------------------------------------------------------------------------
+    def _layout(self, old: Layout | None) -> Layout:
+        values = [len(found) for found in self.asker.packing._values]
+        return Layout(values, self.asker.crowded is not None, old)
+
+    def _make_tables(self) -> None:
+        """Tables for the groups and the layout there are now, without any tree."""
+        asker = self.asker
+        asker.grown = False
+        self._letters = max(len(asker.letters), 1)
+        self.tables = Tables(self.layout, len(self.groups), self._letters)
+        self._touching: list[set[int]] = [set() for _ in self.groups]
+        self.prompt = np.array(self.layout.masks(asker.places_of(asker.prompt)), np.uint64)
+        kinds = [group.kind for group in self.groups]
+        alone = bool(self.groups) and asker.asks[self.groups[0].asks[0]].name == ALONE
+        self.plan = (
+            sum(kind == WATCH for kind in kinds),
+            sum(kind <= HURRY for kind in kinds),
+            len(kinds),
+            asker.crowded is not None,
+            alone,
+        )
+        self._readers: dict[int, int] = {}  # the groups that read a place, as bits
+        self._known_effects = 0
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Let the kernel see what the tables have become."""
+        t = self.tables
+        self._effects_known()
+        nodes = t.roots, t.node_word.held, t.node_mask.held
+        trees = *nodes, t.edge_key, t.edge_to, np.uint64(64 - t.size)
+        self.look = self.plan, self.prompt, trees, t.row_flag.held
+        rows = t.row_start.held, t.row_effect.held, t.row_need.held, t.row_got.held
+        self.know = rows, (t.keep.held, t.value.held, t.touches.held)
+        n = t.row_start.n
+        longest = int(np.diff(t.row_start.held[:n]).max()) if n > 1 else 0
+        self.most = max(longest * max(len(self.groups), 1), 1)
+
+    def _effects_known(self) -> None:
+        """Add effects that are new; `touches` anew where a group reads what it did not before."""
+        tables, effects = self.tables, self.asker.effects
+        for number in range(self._known_effects, len(effects)):
+            writes = effects[number]
+            full = any(self._is_full(place, to) for place, to in writes)
+            tables.effect(writes, full, self._touched(writes))
+        self._known_effects = len(effects)
+
+    def _touched(self, writes: Sequence[tuple[int, int]]) -> int:
+        bits = 0
+        for place, _ in writes:
+            bits |= self._readers.get(place, 0)
+        return bits
+
+    def _reads(self, group: int, paths: Paths) -> bool:
+        """Note that a group reads these places; whether that is news."""
+        news = False
+        for path in paths:
+            for place in path:
+                bits = self._readers.get(place, 0)
+                if not bits >> group & 1:
+                    self._readers[place] = bits | 1 << group
+                    news = True
+        return news
+
+    def _retouch(self) -> None:
+        tables = self.tables
+        words = tables.group_words
+        for number in range(self._known_effects):
+            bits = in_words(self._touched(self.asker.effects[number]), words)
+            tables.touches.held[number] = bits
+
+    # ---- what is not known yet ---------------------------------------------------------------
+    def teach(self, pairs: Array, tell: Told) -> bool:
+        """Ask what (state, group) pairs lack; whether the tables had to be made anew.
+
+        If so, every row that anybody holds is void.
+        """
+        asker, news = self.asker, False
+        rows = self.layout.unpack(self.store.states[pairs[:, 0]])
+        for (t, group), row in zip(pairs.tolist(), rows):
+            if self.tables.leads(group, row):
+                continue  # by what another state has just taught
+            try:
+                news |= self._learn(t, group, row, tell)
+            except Exception as error:
+                found = blame(error)
+                if found is None:
+                    raise
+                tell(t, "", Answer(flaw=wrong(str(found))))
+                self._enter(t, group, (), row, Answer())
+        if asker.grown or len(asker.letters) > 64 * self.tables.letter_words:
+            self._regroup_all()
+            return True
+        if self._overflows():
+            self._repack()
+        elif news:
+            self._effects_known()
+            self._retouch()
+        self._refresh()
+        return False
+
+    def _learn(self, t: int, group: int, row: list[int], tell: Told) -> bool:
+        asker = self.asker
+        whole, paths = Answer(), []
+        for number in self.groups[group].asks:
+            answer, path = asker.answer(asker.asks[number], row)
+            if not answer.told:
+                answer.told = True
+                tell(t, asker.asks[number].name, answer)
+            paths.append(tuple(path))
+            whole.effects += answer.effects
+            whole.got |= answer.got
+            whole.need |= answer.need
+            whole.cut |= answer.cut
+        return self._enter(t, group, tuple(paths), row, whole)
+
+    def _enter(self, t: int, group: int, paths: Paths, row: list[int], answer: Answer) -> bool:
+        """A leaf of a group's tree; whether the group reads what it did not before."""
+        flag = CUT if answer.cut else 0
+        leaf = self.tables.row(answer.effects, answer.got, answer.need, flag)
+        self._leaves.append((group, paths, t, leaf))
+        self.tables.insert(group, paths, row, leaf)
+        return self._reads(group, paths)
+
+    def _overflows(self) -> bool:
+        """Whether some value has got a number too large for its bits."""
+        bits = self.layout.bits
+        for place, found in enumerate(self.asker.packing._values):
+            if len(found) > 1 << (bits[place] if place < len(bits) else 0):
+                return True
+        return False
+
+    def _repack(self) -> None:
+        """Give every state a layout in which all values fit, and grow the trees again."""
+        old, tables = self.layout, self.tables
+        self.layout = self._layout(old)
+        self.store.move(self.kernel, self.layout, old)
+        self.moved += 1
+        leaves, self._leaves = self._leaves, []
+        rows_of = {number: key for key, number in tables._rows.items()}
+        readers = self._readers
+        self._make_tables()
+        for number in range(len(rows_of)):
+            self.tables.row(*rows_of[number])
+        if leaves:
+            rows = self.layout.unpack(self.store.states[[t for _, _, t, _ in leaves]])
+            for (group, paths, _, leaf), row in zip(leaves, rows):
+                self.tables.insert(group, paths, row, leaf)
+        self._leaves = leaves
+        self._readers = readers
+        self._effects_known()
+        self._retouch()
+
+    def _regroup_all(self) -> None:
+        """Make groups of all questions there are now; all rows are void then."""
+        grouped_now = {k for group in self.groups for k in group.asks}
+        new = [k for k in range(len(self.asker.asks)) if k not in grouped_now]
+        kinds = self.asker.asks
+        self.groups += [Group(kinds[k].kind, [k]) for k in new]
+        self.groups.sort(key=lambda g: (kinds[g.asks[0]].name != ALONE, g.kind, g.asks))
+        self._start_over()
+
+    def regroup(self, sample: Array) -> None:
+        """Group all questions by a sample of states; all rows are void then."""
+        rows = self.layout.unpack(self.store.states[sample])
+        self.groups = grouped(self.asker, rows)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        if self._overflows():
+            old = self.layout
+            self.layout = self._layout(old)
+            self.store.move(self.kernel, self.layout, old)
+            self.moved += 1
+        self._leaves = []
+        self._make_tables()
