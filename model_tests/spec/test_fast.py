@@ -259,6 +259,29 @@ def test_a_counterexample_can_be_walked(kernel: str) -> None:
     assert not nobody_is_asked_for.holds(s)
 
 
+@EACH
+def test_a_specification_that_raises_is_told_its_line(kernel: str) -> None:
+    @action(changes="held", one=who)
+    def divide(s: Net, one: int) -> None:
+        """Goes wrong once the register is two."""
+        s.held[one] = 4 // (2 - s.held[one])
+
+    @always()
+    def a_claim_that_raises(s: Net) -> bool:
+        """Goes wrong at once."""
+        return bool(1 // s.held[0])
+
+    spec = Specification(name="net", init=lambda bounds: Net(), actions=(divide,))
+    for wrong in (spec, replace(spec, always=(a_claim_that_raises,))):
+        plain = check(model_of(wrong, None), plain=True)
+        fast = check(model_of(wrong, None), engine=kernel)
+        assert plain.broken is not None
+        assert fast.broken is not None
+        assert fast.broken.why == plain.broken.why
+        assert fast.broken.wrong == plain.broken.wrong
+        assert len(fast.broken.steps) == len(plain.broken.steps)
+
+
 # ---- limits ------------------------------------------------------------------------------------
 @EACH
 def test_a_search_that_is_stopped_says_so(kernel: str) -> None:

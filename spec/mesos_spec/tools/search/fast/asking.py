@@ -29,11 +29,11 @@ from mesos_spec.kernel import (
     undo,
 )
 from mesos_spec.kernel.mail import without_quiet
-from mesos_spec.tools.search.blame import failure
+from mesos_spec.tools.search.blame import Wrong, failure
 from mesos_spec.tools.search.checker import WRONG
 from mesos_spec.tools.search.memo import unrolled
 from mesos_spec.tools.search.questions import Packing
-from mesos_spec.tools.search.worlds import Broken, delivered
+from mesos_spec.tools.search.worlds import Broken, Raised, delivered
 
 S = TypeVar("S", bound=Cells)
 
@@ -48,7 +48,7 @@ class Flaw:
     bound: Mapping[str, Any]
     why: str
     step: tuple[str, Mapping[str, Any]] | None = None
-    wrong: bool = False
+    wrong: Wrong | None = None
 
 
 @dataclass(slots=True)
@@ -212,8 +212,8 @@ class Asker(Generic[S]):
             except Disabled:
                 continue
             except Exception as e:
-                why = f"{action.name} fails: {failure(e)}"
-                flaw = flaw or Flaw(action.name, bound, why, wrong=True)
+                raised = Raised(action.name, bound, failure(e))
+                flaw = flaw or Flaw(action.name, bound, raised.says, wrong=raised.error)
                 continue
             undo(s, effects)
             broken = self._broken_by(s, s.after(effects), effects)
@@ -326,6 +326,6 @@ def _is_seen(claim: Any, s: Any) -> Any:
     return lambda path: answer
 
 
-def wrong(why: str) -> Flaw:
+def wrong(found: Wrong) -> Flaw:
     """The specification itself is at fault."""
-    return Flaw(WRONG, {}, why, wrong=True)
+    return Flaw(WRONG, {}, str(found), wrong=found)

@@ -188,7 +188,7 @@ class Machine:
                 found = blame(error)
                 if found is None:
                     raise
-                tell(t, "", Answer(flaw=wrong(str(found))))
+                tell(t, "", Answer(flaw=wrong(found)))
                 self._enter(t, group, (), row, Answer())
         if asker.grown or len(asker.letters) > 64 * self.tables.letter_words:
             self._regroup_all()

@@ -43,7 +43,7 @@ class Ways(Generic[S]):
         way = self.way_to(state)
         if flaw.step is not None:
             way = (*way, self._taken(self.search.state(state), *flaw.step))
-        return Counterexample(self.first, way, flaw.claim, flaw.bound, flaw.why, flaw.wrong)
+        return Counterexample(self.first, way, flaw.claim, flaw.bound, flaw.why, wrong=flaw.wrong)
 
     def way_to(self, state: int) -> tuple[Taken, ...]:
         """The steps to a state."""
