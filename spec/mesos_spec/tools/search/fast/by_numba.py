@@ -236,6 +236,26 @@ def insert(
 
 
 @compiled
+def spread(
+    states: Any, i: Any, rows: Any, at: Any, begin: Any, end: Any, know: Any, scratch: Any,
+    filled: Any,
+) -> Any:  # fmt: skip
+    """Collect the successors of a state behind those that are there; how many there are then."""
+    (row_start, row_effect, _, _), (keep, value, _) = know
+    buf, _, origin = scratch
+    for g in range(begin, end):
+        row = rows[at, g]
+        for o in range(row_start[row], row_start[row + 1]):
+            e = row_effect[o]
+            for w in range(states.shape[1]):
+                buf[filled, w] = states[i, w] & keep[e, w] | value[e, w]
+            origin[filled, 0] = i
+            origin[filled, 1] = e
+            filled += 1
+    return filled
+
+
+@compiled
 def expand(
     states: Any,
     n: Any,
@@ -260,9 +280,8 @@ def expand(
     whose mail nobody takes (-1: none), and the most successors a state may have.
     """
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (row_start, row_effect, row_need, row_got), (keep, value, touches) = know
-    buf, _, origin = scratch
-    words = states.shape[1]
+    (_, _, row_need, row_got), (_, _, touches) = know
+    buf, _, _ = scratch
     filled = 0
     nm = 0
     room = len(buf)
@@ -274,15 +293,7 @@ def expand(
         else:
             end = calm if waits(states[lo], prompt) else groups
             before = filled
-            for g in range(hurry, end):
-                row = rows[at, g]
-                for o in range(row_start[row], row_start[row + 1]):
-                    e = row_effect[o]
-                    for w in range(words):
-                        buf[filled, w] = states[lo, w] & keep[e, w] | value[e, w]
-                    origin[filled, 0] = lo
-                    origin[filled, 1] = e
-                    filled += 1
+            filled = spread(states, lo, rows, at, hurry, end, know, scratch, filled)
             counts[0] += filled - before
             if filled == before:
                 stuck[counts[2]] = lo
