@@ -1,6 +1,6 @@
 """The documentation tells the truth: what is generated is fresh, and what is promised is run.
 
-In README, in the second tutorial and on the page about experiments a box fenced as `shellsession`
+In README, the second tutorial and the pages that that test lists a box fenced as `shellsession`
 is typed as it stands, in one folder, and prints what stands under each command; `…` is whatever it
 is this time, and a line of nothing else is any number of lines.  `background` boxes are started and
 left running; one without a command goes on with what the last of them prints.  A box whose fence
@@ -293,7 +293,13 @@ def reading_in(folder: Path) -> Iterator[Reader]:
 @pytest.mark.slow
 @pytest.mark.needs("linux", "curl")
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/tutorial/02-break-it.md", "docs/explanation/chaos.md"]
+    "document",
+    [
+        "README.md",
+        "docs/tutorial/02-break-it.md",
+        "docs/explanation/chaos.md",
+        "docs/how-to/your-own-specification.md",
+    ],
 )
 def test_what_the_boxes_say_is_so(document: str, tmp_path: Path) -> None:
     found = list(boxes((ROOT / document).read_text()))

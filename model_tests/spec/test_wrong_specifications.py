@@ -352,3 +352,65 @@ def test_what_cannot_change_may_be_kept(value: object) -> None:
 def test_what_can_change_may_not(value: object) -> None:
     with pytest.raises(Untold, match="can change"):
         check_value(value)
+
+
+# ---- without an end ------------------------------------------------------------------------
+ENDLESS = {
+    "a counter": (
+        '''
+@action(changes="n")
+def count_on(s: State) -> None:  #!
+    """Never ends."""
+    s.n += 1
+MODEL = model(count_on)
+''',
+        ("n grows all along a walk of 240 steps", "by count_on. Bound it"),
+    ),
+    "a channel nobody hears": (
+        '''
+@action(changes="mail", name=names)
+def greet(s: State, name: str) -> None:  #!
+    """Says hello, and hello, and hello."""
+    s.mail[name] += Hello(name)
+
+@action(changes="n")
+def reset(s: State) -> None:
+    """To zero."""
+    s.n = 0
+MODEL = model(greet, reset)
+''',
+        ("mail[", "(the size of mail: 0 → ", "by greet. Bound it"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), ENDLESS.values(), ids=list(ENDLESS))
+def test_a_model_without_an_end_is_told_what_grows(
+    text: str, says: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(HEAD + text)
+    [line] = [n for n, one in enumerate(path.read_text().splitlines(), 1) if one.endswith("#!")]
+    assert main(["check", f"{path}:MODEL", "--max-states", "300"]) == 5
+    said = capsys.readouterr().out
+    for words in (f"{path}:{line}", *says):
+        assert words in said, said
+
+
+def test_a_model_that_is_only_large_is_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "large.py"
+    text = '''
+def numbers(s):
+    return range(500)
+
+@action(changes="n", number=numbers)
+def choose(s: State, number: int) -> None:
+    """Any of many."""
+    s.n = number
+MODEL = model(choose)
+'''
+    path.write_text(HEAD + text)
+    assert main(["check", f"{path}:MODEL", "--max-states", "300"]) == 2
+    assert "unknown: 300 states are enough" in capsys.readouterr().out

@@ -11,6 +11,7 @@ import argparse
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mesos_spec.tools.cli import engines, outputs
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     with _interruptible() as stopped:
         for model in chosen.values():
             result = engines.run(model, args, stopped)
+            result = result if stopped else _endless(result)
             results.append(result)
             if not args.json:
                 print(
@@ -106,6 +108,23 @@ def _chosen(args: argparse.Namespace) -> dict[str, Model[Any]]:
 def is_quick(model: Model[Any]) -> bool:
     """Whether a model takes seconds, by its pinned count of states."""
     return model.expect is not None and model.expect.states <= QUICK_STATES
+
+
+def _endless(result: Result[Any]) -> Result[Any]:
+    """A search, with what seems to grow without end in a model that nobody has finished yet."""
+    if result.model.expect is not None or not result.stopped or result.broken is not None:
+        return result
+    from mesos_spec.tools.search.blame import Wrong, defined
+    from mesos_spec.tools.search.checker import ENDLESS, Counterexample
+    from mesos_spec.tools.search.growth import growing
+
+    grows = growing(result.model)
+    if grows is None or grows.action.source is None:
+        return result
+    wrong = Wrong(defined(grows.action.source), grows.says)
+    first = result.model.spec.start(result.model.bounds)
+    broken = Counterexample(first, (), ENDLESS, {}, str(wrong), wrong=wrong)
+    return replace(result, broken=broken)
 
 
 def _refinements(chosen: Sequence[Model[Any]], args: argparse.Namespace) -> int:

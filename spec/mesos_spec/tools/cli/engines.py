@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: As `checker.ENGINES`, which is not loaded for the sake of --help.
 NAMES = ("auto", "plain", "memo", "numpy", "numba")
 
+#: Where a search gives up whose counts are not pinned, if it is not told: it may have no end.
+OWN_STATES = 1_000_000
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how to search."""
@@ -59,7 +62,7 @@ def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Resu
     result = check(
         model,
         engine="plain" if args.plain else args.engine,
-        max_states=args.max_states,
+        max_states=args.max_states or (OWN_STATES if model.expect is None else None),
         max_seconds=args.max_seconds,
         max_depth=args.max_depth,
         max_memory_mb=args.max_memory_mb,

@@ -105,11 +105,12 @@ def _save(folder: Path, results: Mapping[str, Any]) -> list[str]:
     """Write the files of what was found, and say which."""
     from mesos_spec.tools.report.behaviours import as_ndjson, witness
     from mesos_spec.tools.report.findings import broken_of
+    from mesos_spec.tools.search.checker import ENDLESS
 
     files: dict[str, str] = {}
     for target, result in results.items():
         name = result.model.name
-        for broken in broken_of(result):
+        for broken in (one for one in broken_of(result) if one.claim != ENDLESS):
             files[f"{name}.{broken.claim}"] = as_ndjson(target, name, broken)
         for claim, way in result.witnesses.items():
             files[f"{name}.{claim}"] = witness(target, name, claim, way)

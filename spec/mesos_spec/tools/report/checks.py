@@ -63,7 +63,8 @@ def row(result: Result[Any]) -> str:
 def said(result: Result[Any]) -> str:
     """What was found, in the words of the table."""
     if result.broken is not None and result.broken.wrong:
-        return "WRONG: the specification cannot be run everywhere"
+        where = f" at {result.broken.wrong.place}" if result.broken.wrong.place else ""
+        return f"WRONG{where}: no property is broken, the specification is"
     if result.broken is not None:
         return f"BROKEN: {named(result.broken.claim, result.broken.bound)}"
     if not result.finished:
@@ -76,7 +77,8 @@ def said(result: Result[Any]) -> str:
     held = len(spec.always) + len(spec.each_step)
     pinned = "" if result.model.expect is not None else ", no counts are pinned"
     seen = f", {len(spec.sometimes)} SOMETIMES seen" if spec.sometimes else ""
-    return f"{held} properties hold{seen}{pinned}"
+    hold = "1 property holds" if held == 1 else f"{held} properties hold"
+    return f"{hold}{seen}{pinned}"
 
 
 def details(result: Result[Any]) -> str:

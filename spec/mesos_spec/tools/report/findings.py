@@ -16,7 +16,7 @@ from mesos_spec.kernel.names import Named
 from mesos_spec.tools.report.checks import changed
 from mesos_spec.tools.report.show import as_text
 from mesos_spec.tools.search.blame import Place, defined
-from mesos_spec.tools.search.checker import Counterexample, Result, Taken
+from mesos_spec.tools.search.checker import ENDLESS, WRONG, Counterexample, Result, Taken
 
 COUNTS, FINISHED = "the_counts_are_the_pinned_ones", "the_search_is_finished"
 
@@ -24,7 +24,8 @@ COUNTS, FINISHED = "the_counts_are_the_pinned_ones", "the_search_is_finished"
 OWN_RULES = {
     "every_head_is_consumed": "Each message that may be delivered next is taken by some action.",
     "something_is_possible": "Something can happen wherever the model calls nothing quiescent.",
-    "the_specification_can_be_run": "No function of the specification fails in a reachable state.",
+    ENDLESS: "The model is finite: nothing in it grows for ever.",
+    WRONG: "No function of the specification fails in a reachable state.",
     COUNTS: "A complete search counts what was reviewed and pinned.",
     FINISHED: "The search looked at every state of the model.",
 }
@@ -54,7 +55,9 @@ def _of(result: Result[Any]) -> Iterator[Finding]:
         place = broken.wrong.place if broken.wrong else place_of(spec, broken.claim)
         cycle: tuple[Taken, ...] = getattr(broken, "cycle", ())
         steps = tuple((s, place_of(spec, s.action)) for s in (*broken.steps, *cycle))
-        rule = "the_specification_can_be_run" if broken.wrong else broken.claim
+        rule = broken.claim
+        if broken.wrong is not None and rule != ENDLESS:
+            rule = WRONG
         text = as_text(broken)
         yield Finding(rule, "error", model.name, f"{model.name}: {broken.why}", text, place, steps)
     if any(broken_of(result)):

@@ -15,7 +15,7 @@ from typing import Any
 from mesos_spec.tools.report import explain
 from mesos_spec.tools.report.findings import OWN_RULES, Finding, claims, findings
 from mesos_spec.tools.search.blame import Place
-from mesos_spec.tools.search.checker import Result
+from mesos_spec.tools.search.checker import ENDLESS, WRONG, Result
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -37,7 +37,7 @@ def sarif(results: Sequence[Result[Any]]) -> str:
 
 
 def _is_wrong(one: Finding) -> bool:
-    return one.rule == "the_specification_can_be_run"
+    return one.rule in (ENDLESS, WRONG)
 
 
 def _rules(results: Iterable[Result[Any]]) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ def as_text(behaviour: Behaviour[S]) -> str:
     """One line for each step, and below it what each cell held and holds."""
     lines = []
     if isinstance(behaviour, Counterexample):
-        lines.append(f"{behaviour.why}, after {len(behaviour.steps)} steps:")
+        after = f", after {len(behaviour.steps)} steps:" if behaviour.steps else ""
+        lines.append(f"{behaviour.why}{after}")
     for at, step in enumerate(behaviour.steps, 1):
         lines.append(f"{at:4}  {named(step.action, step.bound)}")
         lines += [f"          {difference(cell, *e)}" for cell, e in step.changed.items()]

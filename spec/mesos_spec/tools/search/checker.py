@@ -28,6 +28,7 @@ N = TypeVar("N")
 HEADS = "every_head_is_consumed"  #: the claim that `Specification.channels` stands for
 DEADLOCK = "something_is_possible"  #: the claim that `Model.quiescent` qualifies
 WRONG = "the_specification_can_be_run"  #: the claim that a property that raises breaks, say
+ENDLESS = "the_model_has_an_end"  #: the claim that a model breaks which seems to grow for ever
 ENGINES = ("auto", "plain", "memo", "numpy", "numba")  #: plain is the oracle of all others
 FAST_FROM = 60_000  #: states; `auto` leaves models below it to `memo`
 EVERY = 4096  #: expanded states between two reports of progress
