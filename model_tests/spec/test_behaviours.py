@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import pytest
 from mesos_spec.__main__ import main
 from mesos_spec.examples import die_hard, post_office, two_phase_commit
 from mesos_spec.examples.post_office import Post, ask, customers
-from mesos_spec.kernel import Model, action, always, require
+from mesos_spec.kernel import Model, action, always, eventually, require
 from mesos_spec.tools.report.behaviours import as_ndjson, read_behaviour, witness
 from mesos_spec.tools.report.replay import Differs, judged, replay
-from mesos_spec.tools.search.checker import check
+from mesos_spec.tools.search.checker import Counterexample, Taken, check
 from model_tests.trace import schema
 
 HERE = Path(__file__).parent
@@ -119,6 +119,47 @@ def test_a_witness_is_done_again(tmp_path: Path) -> None:
     shorter = replace(written, records=written.records[:-1])
     with pytest.raises(Differs, match="no longer is satisfied"):
         judged(two_phase_commit.MODEL, shorter, replay(two_phase_commit.MODEL, shorter))
+
+
+# ---- lassos --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Lasso(Counterexample[die_hard.State]):
+    """A behaviour that goes on for ever."""
+
+    cycle: tuple[Taken, ...]
+
+
+def lasso(claim: str, big: int) -> tuple[Model[Any], Lasso]:
+    """The big jug is filled and emptied for ever; the claim is that it holds `big` at last."""
+    fair: dict[str, Any] = {"fair": ""}
+
+    @eventually(**fair)
+    def it_is_reached(s: die_hard.State) -> bool:
+        """At last."""
+        return s.big == big
+
+    spec = replace(die_hard.SPEC, always=(), eventually=(it_is_reached,))
+    fill = Taken("fill_big", {}, {("big", None): (0, 5)})
+    empty = Taken("empty_big", {}, {("big", None): (5, 0)})
+    first = die_hard.SPEC.start(4)
+    found = Lasso(first, (fill,), claim, {}, f"{claim} is never kept", cycle=(empty, fill))
+    return replace(die_hard.MODEL, spec=spec), found
+
+
+def test_a_lasso_is_written_with_its_loop_and_goes_round_again(tmp_path: Path) -> None:
+    model, found = lasso("it_is_reached", 4)
+    path = tmp_path / "x.ndjson"
+    path.write_text(as_ndjson("m", "die_hard", found))
+    written = read_behaviour(path)
+    assert (written.header.loop, len(written.steps)) == (1, 3)
+    done = replay(model, written)
+    assert judged(model, written, done) == "it can go on like that for ever, without it_is_reached"
+    kept, _ = lasso("it_is_reached", 5)
+    with pytest.raises(Differs, match="it_is_reached is kept on its way"):
+        judged(kept, written, replay(kept, written))
+    path.write_text(path.read_text().replace('"loop":1', '"loop":0'))
+    with pytest.raises(Differs, match="does not lead back to the state after 0"):
+        replay(model, read_behaviour(path))
 
 
 @pytest.mark.parametrize(
@@ -250,6 +291,28 @@ def test_a_walk_goes_on_from_a_loaded_state(
     assert "'x' names nothing" in said
     assert main(["replay", str(saved)]) == 0
     assert "4 steps, done again: it is a behaviour of the model" in capsys.readouterr().out
+
+
+def test_one_can_stand_before_a_record_of_a_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "master.ndjson"
+    golden = HERE.parent / "trace" / "goldens" / "master.ndjson"
+    trace.write_text("\n".join(golden.read_text().splitlines()[:3]) + "\n")
+    commands = "state reign\nstate nope\nwhy admit\nwhy admit x=1\nwhy nope\nwhat\nnext\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(commands))
+    assert main(["step", f"{trace}:3"]) == 0
+    said = capsys.readouterr().out
+    assert "record 1 of master master-1" in said
+    assert "  reign[1] = <Reign.LEADING: 'leading'>\n" in said
+    assert "there is no field nope" in said
+    assert "admit(epoch=1, link=a1/link-1) can happen here" in said
+    assert "admit has no name 'x'; it has epoch, link" in said
+    assert "the specification has no action nope" in said
+    assert "next, why ACTION" in said
+    assert "it is a step of the specification\nthat was the last record of the file\n" in said
+    assert main(["step", f"{trace}:9"]) == 5
+    assert "records are in lines 2 to 3" in capsys.readouterr().err
 
 
 def test_a_behaviour_is_shown_in_four_ways(capsys: pytest.CaptureFixture[str]) -> None:

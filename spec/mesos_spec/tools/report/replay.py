@@ -112,6 +112,7 @@ def judged(model: Model[S], written: Written, done: Replayed[S]) -> str:
     if header.shows == "wrong":
         return _still_wrong(model, header.claim, done)
     if header.loop is not None:
+        _not_kept(model, written, done.states[header.loop :])
         return f"it can go on like that for ever, without {header.claim}"
     if not header.shows:
         return "it is a behaviour of the model"
@@ -140,6 +141,20 @@ def _broken(model: Model[S], claim: str, names: Mapping[str, Any], done: Replaye
     if claim == HEADS:
         return _left(model, s, names)
     return False
+
+
+def _not_kept(model: Model[S], written: Written, cycle: tuple[S, ...]) -> None:
+    """Raise `Differs` where an EVENTUALLY claim holds somewhere on the cycle of a lasso."""
+    names = _text(written.header.bound)
+    for claim in model.spec.eventually:
+        if claim.name != written.header.claim:
+            continue
+        for s in cycle:
+            for bound in claim.bindings(s):
+                asked = _text(itf_names(bound, big=False)) == names
+                if asked and claim.answer(claim.holds, s, **bound):
+                    text = f"every step is as the file says, but {claim.name} is kept on its way"
+                    raise Differs(0, text)
 
 
 def _left(model: Model[S], s: S, names: Mapping[str, Any]) -> bool:
