@@ -1,8 +1,8 @@
 """`python -m docs.generate` writes what the documentation says of the code, from the code.
 
-All of docs/reference but the trace format, and the table of figures in README.md.  With `--check`
-nothing is written; the exit code is 1, and the names of the stale pages are printed, if writing
-would change something.
+All of docs/reference but the trace format, spec/interactions.md, and the table of figures in
+README.md.  With `--check` nothing is written; the exit code is 1, and the names of the stale pages
+are printed, if writing would change something.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from docs.pages import chaos, commands, measured, requirements, specification, surprises
+from docs.pages import (
+    chaos,
+    commands,
+    interactions,
+    measured,
+    requirements,
+    specification,
+    surprises,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,6 +32,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/messages.md": specification.messages_page,
     "docs/reference/models.md": specification.models,
     "docs/reference/surprises.md": surprises.surprises_page,
+    "spec/interactions.md": interactions.interactions,
     "docs/reference/scenarios.md": chaos.scenarios,
     "docs/reference/faults.md": chaos.faults,
     "docs/reference/mutants.md": chaos.mutants,

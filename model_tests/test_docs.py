@@ -107,6 +107,13 @@ def test_each_requirement_is_listed_once() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_requirement_has_a_clause_or_a_reason() -> None:
+    rules = [r.id for family in requirements.catalogue().values() for r in family if not r.is_out]
+    found = {id: requirements.where(id) for id in rules}
+    said = {id for id, at in found.items() if at.is_said}
+    assert set(rules) - said <= requirements.reasons().keys() <= set(rules)
+
+
 @pytest.mark.parametrize(
     ("text", "ids"),
     [

@@ -20,6 +20,7 @@ from docs.pages.specification import KINDS, claims
 from docs.pages.text import code, page, table
 from mesos_chaos.mutants import shipped_mutants
 from mesos_spec import ledger, refusals
+from mesos_spec.framework import CLAUSES, DUTIES
 from mesos_spec.kernel import Named
 from mesos_spec.mesos import ACTIONS
 
@@ -67,6 +68,13 @@ def catalogue() -> dict[str, list[Rule]]:
         rules = [Rule(id, says, False) for id, says in family.get("rules", {}).items()]
         rules += [Rule(id, says, True) for id, says in family.get("out", {}).items()]
         found[family["title"]] = rules
+    return found
+
+
+@cache
+def reasons() -> dict[str, str]:
+    """Why a rule has no clause, by its id."""
+    found: dict[str, str] = tomllib.loads(CATALOGUE.read_text())["beside"]
     return found
 
 
@@ -131,7 +139,10 @@ def where(id: str) -> Found:
     """Everything that cites a rule."""
     return Found(
         [name for name, one in ACTIONS.items() if id in one.cites],
-        [one.name for kind, _ in KINDS.values() for one in claims(kind) if id in one.cites],
+        [
+            *(one.name for kind, _ in KINDS.values() for one in claims(kind) if id in one.cites),
+            *(one.name for one in (*CLAUSES, *DUTIES) if id in one.cites),
+        ],
         [name for name, one in beside().items() if id in one.cites],
         mentioned().get(id, []),
         [name for name, one in shipped_mutants().items() if id in set(ids_in(one.breaks))],
@@ -166,6 +177,7 @@ def _gaps(found: dict[str, Found]) -> str:
     neither = [id for id, at in found.items() if not (at.tests or at.is_said)]
     untested = [id for id, at in found.items() if not at.tests and id not in neither]
     unsaid = [id for id, at in found.items() if at.tests and not at.is_said]
+    lacking = [id for id, at in found.items() if not at.is_said]
     return "\n\n".join(
         [
             "## Not yet covered",
@@ -173,8 +185,15 @@ def _gaps(found: dict[str, Found]) -> str:
             f"say so): {_ids(neither)}.",
             f"**By no test that names them** ({len(untested)}: by the models and the judge "
             f"alone): {_ids(untested)}.",
-            f"**By no action or property** ({len(unsaid)}: by tests alone, mostly what lies "
-            f"beside the specification): {_ids(unsaid)}.",
+            f"**By no action or property** ({len(unsaid)}: by tests alone): {_ids(unsaid)}.",
+            "Why there is no clause for some:",
+            table(
+                ("rules", "why"),
+                [
+                    (_ids([id for id in lacking if reasons().get(id) == why]), why)
+                    for why in dict.fromkeys(reasons()[id] for id in lacking if id in reasons())
+                ],
+            ),
         ]
     )
 

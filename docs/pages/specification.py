@@ -8,12 +8,14 @@ from typing import Any
 
 from docs.pages import reading
 from docs.pages.text import code, codes, page, paragraphs, requirements, sentence, table
-from mesos_spec import messages, properties
+from mesos_spec import allocation, framework, messages
+from mesos_spec.framework import CLAUSES, DUTIES
 from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Sometimes
 from mesos_spec.kernel.model import Model
-from mesos_spec.mesos import ACTIONS, SUBJECTS, of
-from mesos_spec.models import BESIDE, MODELS, witnesses
+from mesos_spec.mesos import ACTIONS, CLAIMS, SUBJECTS, of
+from mesos_spec.models import BESIDE, MODELS, meetings, witnesses
 from mesos_spec.tools.judging.asking import MODELS_ONLY, RARELY
+from mesos_spec.tools.judging.whole import WHOLE
 
 PARTIES = ("master", "agent", "scheduler", "environment")
 
@@ -28,11 +30,20 @@ KINDS: dict[str, tuple[type, str]] = {
 
 def claims(kind: type) -> list[Named]:
     """All properties of one kind, in the order of their modules."""
-    modules = (properties, witnesses, *SUBJECTS)
+    modules = (*CLAIMS, allocation, framework, witnesses, meetings, *SUBJECTS)
     found = [thing for module in modules for thing in vars(module).values()]
     return list(
         {one.name: one for one in found if isinstance(one, Named) and type(one) is kind}.values()
     )
+
+
+#: Claims that are in no trace's specification.
+NOT_ASKED = frozenset(
+    one.name
+    for wanted in (Always, EachStep)
+    for one in claims(wanted)
+    if one not in (*WHOLE.always, *WHOLE.each_step)
+)
 
 
 # ---- actions -------------------------------------------------------------------------------
@@ -93,7 +104,9 @@ def properties_page() -> str:
     blocks = [
         "What is claimed of every behaviour. The checker asks all of it in every state of every "
         "[model](models.md). The judge asks ALWAYS and EACH_STEP of traces: after each step, of "
-        "what the step touched; what adds up a whole cluster, when a master shows its whole view."
+        "what the step touched; what adds up a whole cluster, when a master shows its whole view. "
+        "Claims about what is sent are of models only: of a trace, what is sent is compared word "
+        "by word."
     ]
     for kind, (wanted, means) in KINDS.items():
         rows = [
@@ -107,14 +120,33 @@ def properties_page() -> str:
         count = f"{len(rows)} claims" if len(rows) != 1 else "1 claim"
         blocks.append(f"## {kind}: {count}\n\nIt {means}")
         blocks.append(table(("claim", "which says", "cites"), rows) if rows else "None so far.")
-    return page("Properties", *blocks)
+    return page("Properties", *blocks, *_contract())
 
 
 def _asked(name: str) -> str:
     """Where a claim is not asked after each step that touches it."""
-    if name in MODELS_ONLY:
+    if name in MODELS_ONLY or name in NOT_ASKED:
         return " *(Of models only.)*"
     return " *(Of traces: on whole views.)*" if name in RARELY else ""
+
+
+def _contract() -> list[str]:
+    """The clauses and duties of frameworks, which are claims about others."""
+    rows = [(one.name, one.doc, one.cites, "each call") for one in CLAUSES]
+    rows += [(one.name, one.doc, one.cites, f"`{one.within}`") for one in DUTIES]
+    return [
+        f"## The framework contract: {len(CLAUSES)} clauses, {len(DUTIES)} duties",
+        "What a framework owes. The judge holds each framework to it, and reports a breach apart "
+        "from what is wrong with the cluster. What holds only if it is kept is claimed of models "
+        "in which it is.",
+        table(
+            ("clause", "which says", "of", "cites"),
+            [
+                (f'<a id="{name}"></a>{code(name)}', sentence(doc), of_, requirements(cites))
+                for name, doc, cites, of_ in rows
+            ],
+        ),
+    ]
 
 
 # ---- messages ------------------------------------------------------------------------------

@@ -43,6 +43,6 @@ def paragraphs(doc: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in doc.split("\n\n"))
 
 
-def requirements(cites: Iterable[str]) -> str:
+def requirements(cites: Iterable[str], path: str = "requirements.md") -> str:
     """Requirement ids, each linked to its row."""
-    return ", ".join(f"[{one}](requirements.md#{one.lower()})" for one in cites)
+    return ", ".join(f"[{one}]({path}#{one.lower()})" for one in cites)

@@ -151,4 +151,6 @@ def _remember_lost(m: State, lost: LostAgent) -> None:
     """Bounded: the agent that was lost first is forgotten, with its tasks."""
     m.lost_agents[lost.agent_id] = lost
     if len(m.lost_agents) > m.config.max_unreachable_agents:
-        admission.forget_lost(m, next(iter(m.lost_agents.values())))
+        oldest = next(iter(m.lost_agents.values()))
+        m.act("forget_agent", agent=oldest.agent_id)
+        admission.forget_lost(m, oldest)

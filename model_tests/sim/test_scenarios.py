@@ -21,7 +21,7 @@ SEEDS = 4
 #: Actions of each party that no run of this module may leave out of sight.
 OURS = {name for name, action in ACTIONS.items() if action.by != "environment"}
 #: Rare ones: drawn plans and other seeds take them.
-RARE = {"ignore_frame_up"}
+RARE = {"ignore_frame_up", "forget_agent"}
 
 taken: Counter[str] = Counter()
 

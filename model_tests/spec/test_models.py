@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mesos_spec.mesos import ACTIONS, ALWAYS, EACH_STEP
-from mesos_spec.models import MODELS
+from mesos_spec.models import MODELS, named
+from mesos_spec.models.interactions import PAIRS, Pair, with_meetings
+from mesos_spec.models.meetings import a_kill_comes_after_the_end
 from mesos_spec.models.settings import CHOICES, HEARERS
+from mesos_spec.tools.search.checker import check
 from mesos_spec.tools.search.guards import written_guards
 from model_tests.spec.searches import QUICK, SLOW, guards, search
+
+PAGE = Path(__file__).parents[2] / "spec" / "interactions.md"
 
 #: Actions that no quick model takes, and why.
 IDLE = {"foreign_call": "foreign schedulers are in traces only: a model has our library's"}
@@ -103,3 +110,33 @@ def test_every_action_either_is_a_choice_or_hears() -> None:
         one = ACTIONS[name]
         heard = [field for field, party in HEARERS.items() if one.by in (party, "environment")]
         assert set(heard) & one.changes, f"{name} is no choice, and hears nothing"
+
+
+# ---- dangerous pairs -----------------------------------------------------------------------
+def test_there_are_dangerous_pairs_of_every_kind() -> None:
+    assert len(PAIRS) >= 20
+    assert len({(pair.one, pair.other) for pair in PAIRS}) == len(PAIRS)
+    assert len({pair.witness for pair in PAIRS}) == len(PAIRS), "a witness shows one pair only"
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.one} x {pair.other}")
+def test_a_dangerous_pair_meets_in_a_finished_model(pair: Pair) -> None:
+    assert pair.model in {model.name for model in QUICK}
+    result = search(pair.model)
+    assert result.ok
+    assert result.witnesses[pair.witness.name].steps, "it takes something to meet"
+
+
+def test_a_model_in_which_a_pair_never_meets_fails() -> None:
+    """Filters alone let nothing come between a KILL and a task's end."""
+    [moved] = [
+        p._replace(model="filters") for p in PAIRS if p.witness is a_kill_comes_after_the_end
+    ]
+    model = with_meetings([named("filters")], (moved,))[0]
+    assert moved.witness.name in check(model).unseen
+
+
+def test_the_page_of_interactions_has_each_pair_with_its_model() -> None:
+    rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if " × " in line]
+    said = [(row[0].removeprefix("| "), row[2].split("`")[1], row[3].split("`")[1]) for row in rows]
+    assert said == [(f"{p.one} × {p.other}", p.model, p.witness.name) for p in PAIRS]

@@ -4,6 +4,7 @@
     UNKNOWN ──admit──▶ REGISTERED ◀──admit── DISCONNECTED
                            │  ▲                   │
                mark_unreachable└──admit── UNREACHABLE ◀──mark_unreachable
+    UNKNOWN ◀──forget_agent────────────────────┘
 
 A master takes an agent's word for what runs there (R1).  A broken connection is not a dead agent:
 its tasks stay as they are until it is given up, and even then they may run on, so that they come
@@ -143,7 +144,7 @@ def hear_pong(s: State, epoch: Epoch, agent: AgentId) -> None:
 @action(
     "up agents offers charged events",
     by="master",
-    cites=("AGT-11", "OFR-5", "S6"),
+    cites=("AGT-11", "OFR-5", "S6", "PRT-11"),
     epoch=epochs,
     agent=agents,
 )
@@ -162,7 +163,19 @@ def lose_agent(s: State, epoch: Epoch, agent: AgentId) -> None:
     "up agents capacity offers tasks unreachable executors charged filters home events",
     by="master",
     after="agent_ping_timeout agent_reregister_timeout",
-    cites=("PRT-1", "PRT-2", "PRT-3", "AGT-8", "OFR-5", "FLT-5", "S8", "R3"),
+    cites=(
+        "PRT-1",
+        "PRT-2",
+        "PRT-3",
+        "AGT-8",
+        "OFR-5",
+        "FLT-5",
+        "S8",
+        "R3",
+        "ALC-28",
+        "PRT-11",
+        "S11",
+    ),
     epoch=epochs,
     agent=agents,
 )
@@ -188,6 +201,26 @@ def mark_unreachable(s: State, epoch: Epoch, agent: AgentId) -> None:
     for framework in sorted(s.met_frameworks[epoch]):
         forget_filters_on(s, epoch, framework, agent)
         tell_framework(s, epoch, framework, Failure(agent))
+
+
+@action(
+    "agents met_agents unreachable home",
+    by="master",
+    cites=("PRT-6", "S11"),
+    epoch=epochs,
+    agent=agents,
+)
+def forget_agent(s: State, epoch: Epoch, agent: AgentId) -> None:
+    """An agent that was given up long ago is forgotten, and with it the tasks that were lost sight
+    of there: memory is bounded (PRT-6).  It may still come back, as one that is unknown."""
+    standing = s.agents[epoch, agent].standing
+    require(standing == Standing.UNREACHABLE, "the agent was given up")
+
+    for task in s.unreachable[epoch, agent]:
+        s.home[epoch, task] = None
+    s.unreachable[epoch, agent] = Table()
+    s.agents[epoch, agent] = AgentRecord()
+    s.met_agents[epoch] -= {agent}
 
 
 def lose_sight_of(s: State, epoch: Epoch, agent: AgentId, task: TaskId) -> None:

@@ -92,7 +92,7 @@ def next_claimant(
 @action(
     "offers charged events",
     by="master",
-    cites=("ALC-13", "ALC-15", "ALC-17", "F4", "F6", "L1", "A2", "A3"),
+    cites=("ALC-13", "ALC-15", "ALC-17", "F4", "F6", "L4", "A2", "A3"),
     epoch=epochs,
     agent=agents,
     offer=fresh_offers,
@@ -120,7 +120,12 @@ def dominant(promised: Iterable[Resources], capacity: Resources) -> Fraction:
     return max(parts, default=Fraction(0))
 
 
-@each_step("offers", cites=("ALC-15", "ALC-16", "F4", "L1"), epoch=epochs, agent=agents)
+@each_step(
+    "offers",
+    cites=("ALC-12", "ALC-15", "ALC-16", "ALC-22", "ALC-23", "F4", "F6", "L4"),
+    epoch=epochs,
+    agent=agents,
+)
 def the_poorest_is_served(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
     """Who is made an offer has no greater share than anybody who might have had it: his role has
     none among the roles, and he has none among his role's frameworks (ALC-15)."""
@@ -145,3 +150,11 @@ def the_poorest_is_served(before: State, after: State, epoch: Epoch, agent: Agen
                 if role == made.role and theirs < mine:
                     return False
     return True
+
+
+@each_step("offers", cites=("ALC-10", "ALC-13"), epoch=epochs, agent=agents)
+def the_first_gets_all(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
+    """An offer is of all that is free of an agent, and of enough to be worth it (ALC-10)."""
+    made = after.offers[epoch, agent]
+    new = [made[offer].resources for offer in made if offer not in before.offers[epoch, agent]]
+    return all(is_worth_offering(one) and one == before.free(epoch, agent) for one in new)

@@ -48,7 +48,7 @@ from mesos_spec.state import Phase, State
 @action(
     "runners runs updates up to_executor",
     by="agent",
-    cites=("EXE-1", "EXE-2", "EXE-3", "LCH-5", "LCH-10", "RCV-3"),
+    cites=("EXE-1", "EXE-2", "EXE-3", "LCH-5", "LCH-10", "RCV-3", "EXE-4"),
     agent=agents,
     framework=frameworks_on,
     executor=executors_on,

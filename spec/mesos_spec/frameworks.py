@@ -41,7 +41,20 @@ from mesos_spec.state import FrameworkRecord, Reign, Standing, State
     "calls answer frameworks met_frameworks offers charged filters down events",
     by="master",
     cites=(
-        *("FWK-1", "FWK-2", "FWK-3", "FWK-4", "FWK-8", "FWK-17"),
+        *(
+            "FWK-1",
+            "FWK-2",
+            "FWK-3",
+            "FWK-4",
+            "FWK-8",
+            "FWK-17",
+            *(
+                "FWK-6",
+                "FWK-9",
+                "MFO-4",
+                "MFO-5",
+            ),
+        ),
         *("OFR-6", "FLT-10", "UPD-9", "S13", "R4"),
     ),
     epoch=epochs,
@@ -115,7 +128,7 @@ def is_unknown(s: State, epoch: Epoch, framework: FrameworkId | None) -> bool:
     return s.frameworks[epoch, framework].standing == Standing.UNKNOWN
 
 
-@action("calls", by="master", cites=("S13",), epoch=epochs, line=lines_to)
+@action("calls", by="master", cites=("S13", "FWK-21"), epoch=epochs, line=lines_to)
 def turn_away(s: State, epoch: Epoch, line: LineId) -> None:
     """A call of nobody who is subscribed, or on a stream of before, has no effect (S13)."""
     call = receive(s.calls[line], Call)
@@ -130,7 +143,7 @@ def turn_away(s: State, epoch: Epoch, line: LineId) -> None:
 @action(
     "frameworks offers charged filters",
     by="master",
-    cites=("FWK-12", "FLT-5", "OFR-5"),
+    cites=("FWK-12", "FLT-5", "OFR-5", "FLT-11"),
     epoch=epochs,
     framework=frameworks,
 )
@@ -175,7 +188,7 @@ def tear_down_by_operator(s: State, epoch: Epoch, framework: FrameworkId) -> Non
     REMOVAL,
     by="master",
     after="failover_timeout",
-    cites=("FWK-13", "FWK-14", "FWK-19", "S14"),
+    cites=("FWK-13", "FWK-14", "FWK-19", "S14", "FWK-22", "MFO-9"),
     epoch=epochs,
     framework=frameworks,
 )

@@ -11,6 +11,8 @@ from typing import Any
 
 from mesos_spec import (
     agents,
+    answers,
+    continuity,
     executors,
     frameworks,
     masters,
@@ -20,6 +22,7 @@ from mesos_spec import (
     promises,
     properties,
     queues,
+    reconciliation,
     runs,
     schedulers,
     tasks,
@@ -53,8 +56,9 @@ ACTIONS: dict[str, Action[State, ...]] = {
 }
 
 #: All that is claimed of every state, and of every step.
-ALWAYS = properties.ALWAYS + promises.ALWAYS
-EACH_STEP = properties.EACH_STEP + promises.EACH_STEP
+CLAIMS = (properties, continuity, promises, reconciliation, answers)
+ALWAYS = tuple(claim for module in CLAIMS for claim in module.ALWAYS)
+EACH_STEP = tuple(claim for module in CLAIMS for claim in module.EACH_STEP)
 
 
 def of(party: str) -> dict[str, Action[State, ...]]:

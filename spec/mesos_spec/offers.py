@@ -34,7 +34,7 @@ from mesos_spec.state import Offer, Standing, State
 @action(
     "offers charged events",
     by="master",
-    cites=("OFR-1", "FLT-2", "FLT-8", "S1", "S2", "S5", "S6"),
+    cites=("OFR-1", "FLT-2", "FLT-8", "S1", "S2", "S5", "S6", "OFR-2", "A5", "ALC-1", "FWK-10"),
     epoch=epochs,
     agent=agents,
     framework=frameworks,
@@ -84,7 +84,7 @@ def rescind(s: State, epoch: Epoch, agent: AgentId, offer: OfferId) -> None:
 @action(
     "calls offers charged filters",
     by="master",
-    cites=("OFR-7", "OFR-8", "FLT-1", "S13"),
+    cites=("OFR-7", "OFR-8", "FLT-1", "S13", "A4", "F3"),
     epoch=epochs,
     line=lines_to,
 )

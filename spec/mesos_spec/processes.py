@@ -44,7 +44,7 @@ from mesos_spec.state import AgentProcess, Phase, State
 @action(
     "agent hosted runners runs updates",
     by="agent",
-    cites=("RCV-1", "RCV-2", "RCV-3"),
+    cites=("RCV-1", "RCV-2", "RCV-3", "LCH-11"),
     agent=agents,
 )
 def start_agent(s: State, agent: AgentId) -> None:
@@ -170,7 +170,7 @@ def be_registered(s: State, agent: AgentId, minted: Table[TaskId, Uuid]) -> None
     "agent down",
     by="agent",
     after="ping_timeout",
-    cites=("AGT-10", "UPD-17"),
+    cites=("AGT-10", "UPD-17", "PRT-11"),
     agent=agents,
 )
 def drop_link(s: State, agent: AgentId) -> None:

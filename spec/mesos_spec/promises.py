@@ -40,10 +40,12 @@ from mesos_spec.tasks import is_active, may_use
 # ---- calls ---------------------------------------------------------------------------------
 def heard_call(before: State, after: State, line: LineId) -> object:
     """The call that a master took from a line in this step, if its scheduler is still there."""
-    old, new = before.calls[line].mail, after.calls[line].mail
+    old = before.calls[line].mail
+    if not old or after.calls[line].mail != old[1:]:
+        return None
     there = before.scheduler[line.scheduler].line == line
     leads = before.reign[line.epoch] == Reign.LEADING
-    return old[0] if there and leads and old and new == old[1:] else None
+    return old[0] if there and leads else None
 
 
 @each_step("calls", cites=("S13",), line=lines)

@@ -41,7 +41,7 @@ def nothing_is_promised_twice(s: State, epoch: Epoch, agent: AgentId) -> bool:
     return promised <= in_use(record)
 
 
-@always(cites=("S3", "F4", "ALC-17"), epoch=epochs, framework=frameworks)
+@always(cites=("S3", "S4", "F4", "ALC-17", "ALC-22"), epoch=epochs, framework=frameworks)
 def charges_add_up(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
     """A framework is charged for its offers, its tasks that have not ended, its executors (S3)."""
     summed: dict[Role, Resources] = {}
@@ -64,7 +64,7 @@ def charges_of(s: State, epoch: Epoch, framework: FrameworkId) -> Iterable[tuple
                 yield executor.role, executor.resources
 
 
-@always(cites=("ALC-15",), epoch=epochs)
+@always(cites=("ALC-15", "ALC-28"), epoch=epochs)
 def the_cluster_is_its_agents(s: State, epoch: Epoch) -> bool:
     """The cluster's capacity is what its registered agents have, connected or not (ALC-15)."""
     return s.capacity[epoch] == total(*(in_use(s.agents[epoch, a]) for a in s.met_agents[epoch]))

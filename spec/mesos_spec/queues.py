@@ -53,7 +53,7 @@ def hear_ack(s: State, agent: AgentId) -> None:
     "up",
     by="agent",
     after="status_update_retry",
-    cites=("UPD-2", "S9"),
+    cites=("UPD-2", "S9", "UPD-6"),
     agent=agents,
     task=waiting_tasks,
 )

@@ -258,6 +258,9 @@ class State(Cells):
     held: Per[SchedulerId, Table[OfferId, HeldOffer]] = per(Table())
     owed: Per[SchedulerId, Table[tuple[TaskId, Uuid], AgentId]] = per(Table())
     asked_for: Per[TaskId, bool] = per(False)  #: task ids that schedulers have used
+    noted: Per[TaskId, str | None] = per(
+        None
+    )  #: what they last heard of tasks, where that is asked
 
     # mail in flight
     up: Per[LinkId, Fifo[FrameUp]] = per(Fifo())

@@ -34,7 +34,24 @@ from mesos_spec.state import Standing, State, TaskRecord
     "calls offers charged filters tasks executors home down events",
     by="master",
     cites=(
-        *("OFR-9", "OFR-12", "OFR-13", "OFR-15", "OFR-18", "OFR-19", "OFR-21", "OFR-22"),
+        *(
+            "OFR-9",
+            "OFR-12",
+            "OFR-13",
+            "OFR-15",
+            "OFR-18",
+            "OFR-19",
+            "OFR-21",
+            "OFR-22",
+            *(
+                "OFR-16",
+                "OFR-17",
+                "OFR-20",
+                "OFR-24",
+                "TSK-3",
+                "A4",
+            ),
+        ),
         *("FLT-12", "TSK-4", "TSK-5", "TSK-9", "S1", "S7"),
     ),
     epoch=epochs,
@@ -70,7 +87,7 @@ def accept(s: State, epoch: Epoch, line: LineId) -> None:
 @action(
     "calls offers charged events",
     by="master",
-    cites=("OFR-9", "OFR-10", "MFO-10", "S5", "S20"),
+    cites=("OFR-9", "OFR-10", "MFO-10", "S5", "S20", "OFR-11"),
     epoch=epochs,
     line=lines_to,
 )
@@ -216,7 +233,7 @@ def is_active(s: State, epoch: Epoch, task: TaskId) -> bool:
 @action(
     "calls events",
     by="master",
-    cites=("REC-1", "REC-2", "REC-3", "REC-4", "REC-6", "REC-7", "REC-8", "REC-11"),
+    cites=("REC-1", "REC-2", "REC-3", "REC-4", "REC-6", "REC-7", "REC-8", "REC-11", "REC-9"),
     epoch=epochs,
     line=lines_to,
     settled=either,

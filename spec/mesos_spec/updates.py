@@ -34,7 +34,7 @@ from mesos_spec.state import State, is_terminal
 @action(
     "up tasks home charged events",
     by="master",
-    cites=("UPD-7", "UPD-8", "UPD-18", "S8"),
+    cites=("UPD-7", "UPD-8", "UPD-18", "S8", "UPD-6", "UPD-16", "A5"),
     epoch=epochs,
     agent=agents,
 )
@@ -60,7 +60,7 @@ def forward(s: State, epoch: Epoch, agent: AgentId) -> None:
 @action(
     "calls tasks home charged down",
     by="master",
-    cites=("UPD-10", "UPD-12"),
+    cites=("UPD-10", "UPD-12", "TSK-3"),
     epoch=epochs,
     line=lines_to,
 )

@@ -11,15 +11,29 @@ from __future__ import annotations
 from typing import Any
 
 from mesos_spec.kernel.model import Model
-from mesos_spec.models import of_agents, of_leaders, of_ledger, of_offers, of_refusals, of_tasks
+from mesos_spec.models import (
+    of_agents,
+    of_contracts,
+    of_leaders,
+    of_ledger,
+    of_meetings,
+    of_offers,
+    of_refusals,
+    of_tasks,
+)
+from mesos_spec.models.interactions import with_meetings
 from mesos_spec.state import State
 
 #: From the offer of a resource to the succession of a master.
-MODELS: tuple[Model[State], ...] = (
-    *of_offers.MODELS,
-    *of_tasks.MODELS,
-    *of_agents.MODELS,
-    *of_leaders.MODELS,
+MODELS: tuple[Model[State], ...] = with_meetings(
+    (
+        *of_offers.MODELS,
+        *of_tasks.MODELS,
+        *of_agents.MODELS,
+        *of_leaders.MODELS,
+        *of_meetings.MODELS,
+        *of_contracts.MODELS,
+    )
 )
 
 #: Of specifications beside the protocol.

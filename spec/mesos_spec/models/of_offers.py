@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesos_spec.allocation import fair_offer, the_poorest_is_served
+from mesos_spec.allocation import fair_offer, the_first_gets_all, the_poorest_is_served
 from mesos_spec.bounds import Program
 from mesos_spec.kernel import Table
 from mesos_spec.kernel.model import Counts
@@ -138,6 +138,30 @@ LATE = model(
     prompt="events down up",
 )
 
+FAIRNESS = (the_poorest_is_served, the_first_gets_all)
+
+FIGURE_3 = model(
+    "figure-3",
+    "The paper's worked example: two tasks on four processors and four gigabytes, and the rest.",
+    "call",
+    cluster(
+        agents=Table({A1: cpus(4, 4)}),
+        schedulers=Table(
+            {
+                S1: user("accept all", tasks=(task("t1", 2, mem_mb=1), task("t2", 1, mem_mb=2))),
+                S2: user("decline", of=F2, tasks=()),
+            }
+        ),
+        frameworks=(F1, F2),
+    ),
+    Counts(states=27, steps=26, depth=12),
+    script=(*CLUSTER, *subscribed("s2")),
+    prompt="calls events down up",
+    own=(fair_offer,),
+    claims=FAIRNESS,
+    sometimes=(seen.the_rest_goes_to_the_next,),
+)
+
 FAIR = model(
     "fairness",
     "Three frameworks in two roles share two agents; whoever has least is offered next.",
@@ -157,7 +181,7 @@ FAIR = model(
     script=(*CLUSTER, *agent_up("a2"), *subscribed("s2"), *subscribed("s3")),
     prompt="calls events down up",
     own=(fair_offer,),
-    claims=(the_poorest_is_served,),
+    claims=FAIRNESS,
 )
 
 FAIR_LONG = model(
@@ -180,7 +204,7 @@ FAIR_LONG = model(
     prompt="calls events down up",
     sometimes=(seen.a_task_is_done_with,),
     own=(fair_offer,),
-    claims=(the_poorest_is_served,),
+    claims=FAIRNESS,
 )
 
-MODELS = (FAIR, FAIR_LONG, OFFERED, FILTERED, ACCEPTED, SPOILT, LATE)
+MODELS = (FIGURE_3, FAIR, FAIR_LONG, OFFERED, FILTERED, ACCEPTED, SPOILT, LATE)

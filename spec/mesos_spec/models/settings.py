@@ -128,7 +128,13 @@ def _first_step(s: State, action: Action[State, ...], given: Mapping[str, Any]) 
 CHOICES = frozenset(
     {
         *("lead", "end_reign", "offer", "rescind", "forget_filter", "ping", "lose_agent"),
-        *("mark_unreachable", "lose_framework", "give_up_framework", "tear_down_by_operator"),
+        *(
+            "mark_unreachable",
+            "forget_agent",
+            "lose_framework",
+            "give_up_framework",
+            "tear_down_by_operator",
+        ),
         *("start_agent", "crash_agent", "turn_to", "register", "drop_link", "resend"),
         *("executor_subscribes", "executor_updates", "executor_ends", "send_up"),
         *("give_up_executor", "recover_executor"),

@@ -18,6 +18,7 @@ from mesos_spec.messages import (
 )
 from mesos_spec.network import link_of, own_link, own_stream
 from mesos_spec.offers import is_of
+from mesos_spec.resources import Resources
 from mesos_spec.state import Mood, Phase, Reign, Standing, State, is_terminal
 
 
@@ -118,6 +119,15 @@ def two_offers_are_accepted_together(s: State, epoch: Epoch, line: LineId) -> bo
 def two_filters_stand(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
     """A framework has refused an agent twice, in one role."""
     return any(len(refused) > 1 for refused in s.filters[epoch, framework].values())
+
+
+@sometimes(cites=("A6", "A4"), epoch=epochs, agent=agents)
+def the_rest_goes_to_the_next(s: State, epoch: Epoch, agent: AgentId) -> bool:
+    """What two tasks of one framework leave of their offer is offered to another (figure 3)."""
+    owners = {task.framework for task in s.tasks[epoch, agent]}
+    made = s.offers[epoch, agent].values()
+    rest = [offer.resources for offer in made if offer.framework not in owners]
+    return len(s.tasks[epoch, agent]) == 2 and Resources({"cpus": 1000, "mem": 1000}) in rest
 
 
 # ---- tasks ---------------------------------------------------------------------------------

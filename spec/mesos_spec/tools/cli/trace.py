@@ -3,7 +3,7 @@
 The traces of one run, files or whole folders, are merged (a message is sent before it is heard;
 clocks are never compared) and followed record by record.  The verdict is one of three: it CONFORMS;
 it VIOLATES, with the first record that is wrong, the party at fault and the evidence; or it is
-UNKNOWN, because a trace is missing.
+UNKNOWN, because a trace is missing.  What frameworks do against their contract is told beside it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ for example:
   mesos-ref run --trace runs/today --instances 5 -- sleep 1
   mesos-spec trace runs/today
   mesos-spec trace runs/today --blind     what the processes claim to have done is not read
+  mesos-spec trace runs/today --contract  frameworks are to keep their contract
 
-exit codes: 0 conforms; 1 a property is broken; 2 unknown; 4 a record is no step of the
-specification; 5 a file cannot be read (it says which, the line and the field).
+exit codes: 0 conforms; 1 a property is broken, or with --contract a framework's contract;
+2 unknown; 4 a record is no step of the specification; 5 a file cannot be read (it says which, the
+line and the field).
 """
 
 
@@ -31,6 +33,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="FILE|DIR", nargs="+", type=Path, help="traces of one run")
     parser.add_argument("--json", action="store_true", help="the verdict as JSON")
     parser.add_argument("--blind", action="store_true", help="do not read what was claimed")
+    parser.add_argument(
+        "--contract", action="store_true", help="exit with 1 if a framework breaks its contract"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(verdict.text())
     code: int = verdict.exit_code
-    return code
+    return 1 if args.contract and code == 0 and verdict.breaches else code
 
 
 def read(paths: list[Path]) -> Any:

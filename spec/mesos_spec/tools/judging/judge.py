@@ -26,6 +26,7 @@ from mesos_spec.tools.judging import evidence, view, wire
 from mesos_spec.tools.judging.absent import Absent
 from mesos_spec.tools.judging.asking import Asking
 from mesos_spec.tools.judging.binding import Scene, Unbound, bind
+from mesos_spec.tools.judging.contract import Contracts
 from mesos_spec.tools.judging.lives import Lives, Node, Unknowable, Wrong
 from mesos_spec.tools.judging.merge import Merger, Placed
 from mesos_spec.tools.judging.post import (
@@ -51,6 +52,7 @@ class Judge:
         self.s = spec.start(bounds)
         self.post = Post()
         self.verdict = Verdict(outcome=Outcome.CONFORMS)
+        self.contracts = Contracts()
         self.over = False  #: whether there is no going on
         self._actions = {a.name: a for a in spec.actions}
         self._lives = Lives(self.s, self._actions)
@@ -83,6 +85,8 @@ class Judge:
             return None
         except Wrong as wrong:
             return self._violated(node, record, wrong, did)
+        if node.role == "master":
+            self.contracts.saw(placed, did)
         node.records += 1
         self.verdict.records += 1
         self._recent.append((node, record))
@@ -362,6 +366,8 @@ class Judge:
         """The verdict on everything taken so far."""
         verdict = self.verdict
         verdict.processes = len(self._lives)
+        self.contracts.finish()
+        verdict.breaches, verdict.broken = self.contracts.breaches, self.contracts.counts
         if verdict.outcome is Outcome.CONFORMS and not self.over and self._recent:
             broken = self._asking.broken_anywhere(self.s, at_the_end=True)
             if broken is not None:

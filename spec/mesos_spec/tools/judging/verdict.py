@@ -88,6 +88,28 @@ class Violation:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Something that a framework did, or left undone, against its contract."""
+
+    framework: str
+    clause: str
+    says: str  #: what the clause demands
+    found: str  #: what the framework did instead
+    place: str
+    seq: int
+    now_us: int
+    party: str = "framework"
+
+    def lines(self) -> list[str]:
+        """The breach for people."""
+        return [
+            f"{self.place}: framework {self.framework} breaks {self.clause}",
+            f"  demanded  {self.says}",
+            f"  found     {self.found}",
+        ]
+
+
 def _wrapped(text: str) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     return wrap(text, width=100, subsequent_indent=indent, break_long_words=False)
@@ -107,6 +129,8 @@ class Verdict:
     steps: int = 0
     processes: int = 0
     violations: list[Violation] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)  #: of frameworks: no fault of ours
+    broken: Counter[tuple[str, str]] = field(default_factory=Counter)  #: by framework and clause
     doubts: list[str] = field(default_factory=list)
     taken: Counter[str] = field(default_factory=Counter)
     never: list[str] = field(default_factory=list)
@@ -136,6 +160,7 @@ class Verdict:
         lines = [f"{head}: {records} records, {self.steps} steps, {self.processes} processes"]
         lines += [violation.text() for violation in self.violations]
         lines += [f"  don't know: {doubt}" for doubt in self.doubts]
+        lines += self._contract()
         most = ", ".join(f"{name} {n}" for name, n in self.taken.most_common(8))
         lines.append(f"  actions seen: {len(self.taken)} of {len(self.taken) + len(self.never)}")
         if most:
@@ -146,6 +171,15 @@ class Verdict:
             out = ", ".join(f"{name} {n}" for name, n in sorted(self.ignored.items()))
             lines += _wrapped(f"  not looked at (outside of the specification): {out}")
         return "\n".join(lines)
+
+    def _contract(self) -> list[str]:
+        """What frameworks did against their contract; of each clause the first breach."""
+        lines = []
+        for (framework, clause), times in self.broken.items():
+            first = next(b for b in self.breaches if (b.framework, b.clause) == (framework, clause))
+            lines += [f"  FRAMEWORK {framework} breaks its contract ({times} times: {clause})"]
+            lines += [f"    {line}" for line in first.lines()]
+        return lines
 
     def json(self) -> dict[str, Any]:
         """The verdict for machines."""
@@ -160,6 +194,8 @@ class Verdict:
                 {**asdict(v), "kind": v.kind.value, "guards": [asdict(g) for g in v.guards]}
                 for v in self.violations
             ],
+            "breaches": [asdict(breach) for breach in self.breaches],
+            "broken": [[*pair, times] for pair, times in self.broken.items()],
             "doubts": self.doubts,
             "actions": dict(sorted(self.taken.items())),
             "never": self.never,
