@@ -332,6 +332,6 @@ def test_both_levels_are_shown() -> None:
     )
     told = refinements.details(found)
     assert "   4  accept(epoch=1" in told
-    assert "⇒ held[(1, 'a1')]: + Holder(framework='f1', sort='task', name='t1')" in told
+    assert "⇒ held[1, a1]: + Holder(framework=f1, sort=task, name=t1)" in told
     assert refinements.exit_code(found) == 1
     assert json.loads(json.dumps(refinements.plain(found)))["counterexample"]["steps"]

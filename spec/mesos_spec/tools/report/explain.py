@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mesos_spec.kernel import Action, Cells, Disabled, Guard, Specification, show
+from mesos_spec.kernel import Action, Cells, Disabled, Guard, Specification
+from mesos_spec.tools.report import say
 
 S = TypeVar("S", bound=Cells)
 
 
 def named(action: str, bound: Mapping[str, Any]) -> str:
     """A step as people write it: `accept(framework=f1, offer=o1)`."""
-    return f"{action}({', '.join(f'{name}={value}' for name, value in bound.items())})"
+    return say.step(action, bound)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Why:
         wide = max((len(guard.says) for guard in self.guards), default=0)
         for guard in self.guards:
             held = "holds   " if guard.held else "DOES NOT"
-            read = ", ".join(f"{show(cell)} = {value!r}" for cell, value in guard.read.items())
+            read = ", ".join(f"{say.cell(c)} = {say.brief(v)}" for c, v in guard.read.items())
             lines.append(f"    {held}  {guard.says:{wide}}  {read}".rstrip())
         return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from mesos_spec.kernel import ABSENT, Bag, Cell, Cells, Fifo, Specification, Table, show
+from mesos_spec.tools.report import say
 from mesos_spec.tools.report.explain import named
 from mesos_spec.tools.search.checker import Behaviour, Counterexample, Taken
 from mesos_spec.tools.search.worlds import delivered
@@ -38,19 +39,20 @@ def difference(cell: Cell, old: Any, new: Any) -> str:
     """What became of a cell, in as few words as tell it."""
     gone, come = _parts(old, new)
     if gone is None or come is None:
-        return f"{show(cell)}: {old!r} → {new!r}"
+        return f"{say.cell(cell)}: {say.brief(old)} → {say.brief(new)}"
     words = [f"- {part}" for part in gone] + [f"+ {part}" for part in come]
-    return f"{show(cell)}: {', '.join(words) or 'reordered'}"
+    return f"{say.cell(cell)}: {', '.join(words) or 'reordered'}"
 
 
 def _parts(old: Any, new: Any) -> tuple[list[str] | None, list[str] | None]:
     """What a table or a channel lost and got; None for other values."""
     if isinstance(old, Fifo | Bag) and isinstance(new, Fifo | Bag):
-        return [repr(m) for m in _without(old.mail, new.mail)], [repr(m) for m in sent(old, new)]
+        gone, come = _without(old.mail, new.mail), sent(old, new)
+        return [*map(say.brief, gone)], [*map(say.brief, come)]
     if isinstance(old, Table) and isinstance(new, Table):
         gone = [k for k in old if k not in new]
         come = [k for k in new if k not in old or old[k] != new[k]]
-        return [repr(k) for k in gone], [f"{k!r}: {new[k]!r}" for k in come]
+        return [*map(say.brief, gone)], [f"{say.brief(k)}: {say.brief(new[k])}" for k in come]
     return None, None
 
 
@@ -94,9 +96,9 @@ def as_mermaid(spec: Specification[S], behaviour: Behaviour[S], ends: Ends | Non
         actor = _actor(spec, step)
         lines.append(f"Note over {person(actor)}: {_safe(named(step.action, step.bound))}")
         for nth, (cell, message) in enumerate(_messages(step)):
-            heard_by = hearers.get((at, nth), show(cell))
+            heard_by = hearers.get((at, nth), say.cell(cell))
             sender, hearer = ends(cell) if ends is not None else (actor, heard_by)
-            lines.append(f"{person(sender)}->>{person(hearer)}: {_safe(repr(message))}")
+            lines.append(f"{person(sender)}->>{person(hearer)}: {_safe(say.brief(message))}")
     if isinstance(behaviour, Counterexample) and people:
         lines.append(f"Note over {next(iter(people.values()))}: {_safe(behaviour.why)}")
     heads = [f"participant {p} as {_safe(name)}" for name, p in people.items()]
