@@ -14,7 +14,7 @@ from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Somet
 from mesos_spec.kernel.model import Model
 from mesos_spec.mesos import ACTIONS, CLAIMS, SUBJECTS, of
 from mesos_spec.models import BESIDE, MODELS, meetings, witnesses
-from mesos_spec.tools.judging.asking import MODELS_ONLY, RARELY
+from mesos_spec.tools.judging.asking import MODELS_ONLY
 from mesos_spec.tools.judging.whole import WHOLE
 
 PARTIES = ("master", "agent", "scheduler", "environment")
@@ -104,9 +104,9 @@ def properties_page() -> str:
     blocks = [
         "What is claimed of every behaviour. The checker asks all of it in every state of every "
         "[model](models.md). The judge asks ALWAYS and EACH_STEP of traces: after each step, of "
-        "what the step touched; what adds up a whole cluster, when a master shows its whole view. "
-        "Claims about what is sent are of models only: of a trace, what is sent is compared word "
-        "by word."
+        "whatever the step could have broken. "
+        "Claims about answers and continuity are of models only: of a trace, what is sent is "
+        "compared word by word."
     ]
     for kind, (wanted, means) in KINDS.items():
         rows = [
@@ -125,9 +125,7 @@ def properties_page() -> str:
 
 def _asked(name: str) -> str:
     """Where a claim is not asked after each step that touches it."""
-    if name in MODELS_ONLY or name in NOT_ASKED:
-        return " *(Of models only.)*"
-    return " *(Of traces: on whole views.)*" if name in RARELY else ""
+    return " *(Of models only.)*" if name in MODELS_ONLY or name in NOT_ASKED else ""
 
 
 def _contract() -> list[str]:

@@ -8,7 +8,7 @@ offer never changes; that ids are never reused is asked of traces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from mesos_spec.domains import agents, epochs, frameworks, named_tasks, schedulers
@@ -19,7 +19,12 @@ from mesos_spec.messages import Ack, FrameDown, Rescind, RunTask, ShutdownFramew
 from mesos_spec.network import own_link
 from mesos_spec.resources import NOTHING, Resources, total
 from mesos_spec.state import (
+    EXECUTORS_HOLD,
+    OFFERS_HOLD,
+    OWNERS,
+    TASKS_HOLD,
     AgentRecord,
+    Claimed,
     FrameworkRecord,
     Mood,
     Phase,
@@ -44,24 +49,22 @@ def nothing_is_promised_twice(s: State, epoch: Epoch, agent: AgentId) -> bool:
 @always(cites=("S3", "S4", "F4", "ALC-17", "ALC-22"), epoch=epochs, framework=frameworks)
 def charges_add_up(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
     """A framework is charged for its offers, its tasks that have not ended, its executors (S3)."""
-    summed: dict[Role, Resources] = {}
-    for role, resources in charges_of(s, epoch, framework):
-        summed[role] = summed.get(role, NOTHING) + resources
-    return s.charged[epoch, framework] == Table({r: n for r, n in summed.items() if n})
-
-
-def charges_of(s: State, epoch: Epoch, framework: FrameworkId) -> Iterable[tuple[Role, Resources]]:
-    """Everything a master has promised to a framework, piece by piece."""
+    summed: dict[Role, dict[str, int]] = {}
     for agent in s.met_agents[epoch]:
-        for made in s.offers[epoch, agent].values():
-            if made.framework == framework:
-                yield made.role, made.resources
-        for task, record in s.tasks[epoch, agent].items():
-            if task.framework == framework:
-                yield record.role, record.held
-        for key, executor in s.executors[epoch, agent].items():
-            if key.framework == framework:
-                yield executor.role, executor.resources
+        for sums in promised_on(s, epoch, agent):
+            for (whose, role, name), n in sums.items():
+                if whose == framework:
+                    amounts = summed.setdefault(role, {})
+                    amounts[name] = amounts.get(name, 0) + n
+    charges = {role: Resources(amounts) for role, amounts in summed.items()}
+    return s.charged[epoch, framework] == Table({r: n for r, n in charges.items() if n})
+
+
+def promised_on(s: State, epoch: Epoch, agent: AgentId) -> Iterable[Mapping[Claimed, int]]:
+    """Everything a master has promised of an agent, by whose it is."""
+    yield s.offers[epoch, agent].tally(OFFERS_HOLD)
+    yield s.tasks[epoch, agent].tally(TASKS_HOLD)
+    yield s.executors[epoch, agent].tally(EXECUTORS_HOLD)
 
 
 @always(cites=("ALC-15", "ALC-28"), epoch=epochs)
@@ -377,8 +380,8 @@ def nothing_is_left_of_a_removed_framework(s: State, epoch: Epoch, framework: Fr
 @always(cites=("LCH-2",), agent=agents)
 def agents_remember_what_they_have(s: State, agent: AgentId) -> bool:
     """An agent knows a framework while it has something of it, and no longer (LCH-2)."""
-    owners = {o.framework for o in (*s.runners[agent], *s.runs[agent])}
-    owed = {task.framework for task in s.updates[agent]}
+    owners = {*s.runners[agent].tally(OWNERS), *s.runs[agent].tally(OWNERS)}
+    owed = {*s.updates[agent].tally(OWNERS)}
     hosted = {*s.hosted[agent]}
     return owners <= hosted <= owners | owed
 

@@ -13,6 +13,7 @@ along; properties tie them to what they summarise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ from mesos_spec.ids import (
     TaskId,
     Uuid,
 )  # fmt: skip
-from mesos_spec.kernel import Cells, Const, Fifo, Per, Table, per
+from mesos_spec.kernel import Cells, Const, Fifo, Per, Table, Tally, per
 from mesos_spec.messages import (
     AnyCall,
     Event,
@@ -42,7 +43,7 @@ from mesos_spec.messages import (
     Status,
     ToldExecutor,
 )  # fmt: skip
-from mesos_spec.resources import NOTHING, Resources, total
+from mesos_spec.resources import NOTHING, Resources
 
 # ---- words ---------------------------------------------------------------------------------
 TERMINAL = frozenset(
@@ -218,6 +219,32 @@ class HeldOffer(NamedTuple):
     resources: Resources
 
 
+# ---- sums ----------------------------------------------------------------------------------
+Claimed = tuple[FrameworkId, Role, str]  #: who has something, and the name of what it is
+
+
+def _claimed(framework: FrameworkId, role: Role, held: Resources) -> dict[Claimed, int]:
+    return {(framework, role, name): n for name, n in held.items()}
+
+
+#: What a master's tables promise to whom.
+OFFERS_HOLD = Tally(lambda offer, made: _claimed(made.framework, made.role, made.resources))
+TASKS_HOLD = Tally(lambda task, record: _claimed(task.framework, record.role, record.held))
+EXECUTORS_HOLD = Tally(lambda key, one: _claimed(key.framework, one.role, one.resources))
+
+#: How much of each framework there is, in a table whose keys say whose they are.
+OWNERS = Tally(lambda key, value: {key.framework: 1})
+
+
+def _summed(*sums: Mapping[Claimed, int]) -> Resources:
+    """What is promised, to whomever."""
+    amounts: dict[str, int] = {}
+    for one in sums:
+        for (_, _, name), n in one.items():
+            amounts[name] = amounts.get(name, 0) + n
+    return Resources(amounts)
+
+
 # ---- the state -----------------------------------------------------------------------------
 class State(Cells):
     """Everything the specification knows."""
@@ -272,13 +299,12 @@ class State(Cells):
 
     def used(self, epoch: Epoch, agent: AgentId) -> Resources:
         """What runs on an agent, as that master knows: tasks that have not ended, executors."""
-        tasks = (task.held for task in self.tasks[epoch, agent].values())
-        executors = (executor.resources for executor in self.executors[epoch, agent].values())
-        return total(*tasks, *executors)
+        tasks, executors = self.tasks[epoch, agent], self.executors[epoch, agent]
+        return _summed(tasks.tally(TASKS_HOLD), executors.tally(EXECUTORS_HOLD))
 
     def offered(self, epoch: Epoch, agent: AgentId) -> Resources:
         """What a master has promised of an agent."""
-        return total(*(offer.resources for offer in self.offers[epoch, agent].values()))
+        return _summed(self.offers[epoch, agent].tally(OFFERS_HOLD))
 
     def free(self, epoch: Epoch, agent: AgentId) -> Resources:
         """What of an agent is neither used nor offered."""

@@ -45,12 +45,13 @@ from mesos_spec.kernel.mail import Crowded, Heads, Quiet
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.kernel.names import Domain, Named
 from mesos_spec.kernel.refines import Move, Played, Refinement
-from mesos_spec.kernel.values import Bag, Fifo, Table, Untold, check_message_types
+from mesos_spec.kernel.values import Bag, Fifo, Table, Tally, Untold, check_message_types
 
 __all__ = [
     "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Counts", "Crowded",
     "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Heads", "Model",
     "Move", "Named", "Per", "Played", "Quiet", "Reads", "Refinement", "Sometimes", "Specification",
-    "Surprise", "Table", "Untold", "action", "always", "check_message_types", "each_step",
-    "eventually", "per", "receive", "receive_any", "redo", "require", "show", "sometimes", "undo",
+    "Surprise", "Table", "Tally", "Untold", "action", "always", "check_message_types",
+    "each_step", "eventually", "per", "receive", "receive_any", "redo", "require", "show", "sometimes",
+    "undo",
 ]  # fmt: skip

@@ -48,6 +48,14 @@ ABSENT = _Word("ABSENT")  #: what a cell without a default holds before it is fi
 EVERY_KEY = _Word("EVERY_KEY")  #: the key under which `Reads` notes that `keys()` was asked
 
 
+def absent(name: str, key: Any) -> Untold:
+    """What to say of a cell that was never written and has no default."""
+    return Untold(
+        f"{name} has no cell for {key!r}, and no default: give it one "
+        f"({name}: Per[...] = per(...)), or ask for a key it has"
+    )
+
+
 class Turn:
     """One evaluation of one action: what it may write, what it wrote, who hears its guards."""
 
@@ -85,10 +93,7 @@ class Per(Generic[K, V]):
         if self._owner._reads is not None:
             self._owner._note((self._name, k), value)
         if value is ABSENT:
-            raise Untold(
-                f"{self._name} has no cell for {k!r}, and no default: give it one "
-                f"({self._name}: Per[...] = per(...)), or ask for a key it has"
-            )
+            raise absent(self._name, k)
         return value
 
     def __setitem__(self, k: K, v: V) -> None:
@@ -150,7 +155,15 @@ class _Field:
         return view
 
 
-_FRESH: dict[str, Any] = {"_reads": None, "_now": None, "_written": {}, "_hash": None}
+_keep = dict.__setitem__  #: past what a live field does for an action
+
+_FRESH: dict[str, Any] = {
+    "_reads": None,
+    "_now": None,
+    "_written": {},
+    "_hash": None,
+    "_alone": False,
+}
 
 
 @dataclass_transform(kw_only_default=True)
@@ -168,6 +181,7 @@ class Cells:
     _now: Turn | None  # the action that is writing
     _written: Effects  # what is not the state's own: reading it is not noted
     _hash: int | None
+    _alone: bool  # whether this is the only state with these dicts, for good (`live.alone`)
 
     def __init__(self, **given: Any) -> None:
         cls = type(self)
@@ -209,6 +223,10 @@ class Cells:
         inside = new.__dict__
         for name in self._consts:
             inside[name] = self.__dict__[name]
+        if self._alone:  # its fields are not to be shared
+            fields = {name: dict.copy(cells) for name, cells in self._fields.items()}
+            inside.update(_fields=fields, _mine=set(fields), **_FRESH)
+            return new
         inside.update(_fields=self._fields.copy(), _mine=set(), **_FRESH)
         self._mine.clear()
         return new
@@ -276,7 +294,7 @@ class Cells:
         if key is not None and value == self._layout[name].default:
             cells.pop(key, None)
         else:
-            cells[key] = value
+            _keep(cells, key, value)
 
     def _write(self, name: str, key: Any, value: Any) -> None:
         """Write a cell on behalf of the action that is running, and note it."""
@@ -320,56 +338,6 @@ class Cells:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{show(c)}={v!r}' for c, v in self.cells())})"
-
-
-class _Pane(dict[Any, Any]):
-    """The cells of one field as a window shows them; itself it stays empty."""
-
-    __slots__ = ("_name", "_state", "instead")
-
-    def __init__(self, state: Cells, name: str) -> None:
-        self._state, self._name = state, name
-        self.instead: dict[Any, Any] = {}
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        if key in self.instead:
-            return self.instead[key]
-        return self._state._fields[self._name].get(key, default)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.instead[key] if key in self.instead else self._state._fields[self._name][key]
-
-    def __iter__(self) -> Iterator[Any]:
-        default = self._state._layout[self._name].default
-        yield from (k for k in self._state._fields[self._name] if k not in self.instead)
-        yield from (k for k, held in self.instead.items() if held != default)
-
-
-class Window(Generic[S]):
-    """A state seen through glass: as it is at any time, but for cells that are to look otherwise.
-
-    For who looks often: it costs nothing to open again.  What it shows cannot be written, copied
-    or compared, and is good until the state is next written or the window shows something else.
-    """
-
-    def __init__(self, s: S) -> None:
-        self._panes = {name: _Pane(s, name) for name in s._fields}
-        self._open: list[_Pane] = []
-        self._shown = object.__new__(type(s))
-        inside = self._shown.__dict__
-        inside.update({name: s.__dict__[name] for name in s._consts})
-        inside.update(_FRESH, _fields=self._panes, _mine=set())
-
-    def showing(self, instead: Mapping[Cell, Any]) -> S:
-        """The state with these cells otherwise."""
-        for pane in self._open:
-            pane.instead.clear()
-        self._open.clear()
-        for (name, key), value in instead.items():
-            pane = self._panes[name]
-            pane.instead[key] = value
-            self._open.append(pane)
-        return self._shown
 
 
 def _cells_of(field: _Field, given: Any) -> Any:

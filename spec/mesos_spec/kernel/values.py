@@ -45,6 +45,9 @@ def in_order(keys: Iterable[K]) -> list[K]:
         raise Untold(f"keys must have an order, to be listed the same way every time: {e}") from e
 
 
+PAST = 2  #: of how many tables more than the last a table knows in what it differs
+
+
 # ---- tables --------------------------------------------------------------------------------
 class Table(Generic[K, V]):
     """An immutable dict: `t + {k: v}` is `t` with `k`, `t - k` without (whether or not it had it).
@@ -52,14 +55,16 @@ class Table(Generic[K, V]):
     Iterating, `keys`, `values` and `items` go in the order of the keys.
     """
 
-    __slots__ = ("_d", "_differs", "_from", "_hash", "_sorted")
+    __slots__ = ("_d", "_hash", "_past", "_sorted", "_tallies")
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
         self._d: dict[K, V] = dict(items)
         self._sorted = False  # whether `_d` is known to be in the order of its keys
-        self._from: dict[K, V] | None = None  # the dict that `+` or `-` began with, and …
-        self._differs: tuple[K, ...] = ()  # … the only keys under which this may hold another
+        # The dicts this was made from by `+` and `-`, the last ones, newest first; with each the
+        # only keys under which this may hold something else.
+        self._past: tuple[tuple[dict[K, V], tuple[K, ...]], ...] = ()
         self._hash: int | None = None
+        self._tallies: dict[Tally, Mapping[Any, int]] | None = None  # those that were asked for
 
     def __getitem__(self, k: K) -> V:
         return self._d[k]
@@ -111,22 +116,57 @@ class Table(Generic[K, V]):
     def _made(self, d: dict[K, V], in_order: bool, differs: Iterable[K]) -> Table[K, V]:
         """Another table, from this one by one change."""
         new: Table[K, V] = Table.__new__(Table)
-        new._d, new._sorted, new._hash = d, in_order, None
-        new._from, new._differs = self._d, tuple(differs)
+        new._d, new._sorted, new._hash, new._tallies = d, in_order, None, None
+        keys = tuple(differs)
+        if self._past:
+            older = [(was, (*some, *keys)) for was, some in self._past[:PAST]]
+            new._past = ((self._d, keys), *older)
+        else:
+            new._past = ((self._d, keys),)
+        if self._tallies is not None:
+            new._tallies = {
+                tally: tally.after(sums, self._d, d, keys) for tally, sums in self._tallies.items()
+            }
         return new
 
-    def differs(self, other: Table[K, V]) -> Iterable[K]:
+    def only(self, keys: Iterable[K]) -> Table[K, V]:
+        """The part of this table that is under `keys`."""
+        d = self._d
+        new: Table[K, V] = Table.__new__(Table)
+        new._d = few = {k: d[k] for k in keys if k in d}
+        new._sorted, new._hash, new._past, new._tallies = len(few) < 2, None, (), None
+        return new
+
+    def tally(self, tally: Tally) -> Mapping[Any, int]:
+        """What the entries come to by label (not to be written to); no label has 0.
+
+        Added up once; then kept along in the tables made from this one by `+` and `-`.
+        """
+        if self._tallies is None:
+            self._tallies = {}
+        sums = self._tallies.get(tally)
+        if sums is None:
+            sums = self._tallies[tally] = tally.after({}, {}, self._d, self._d)
+        return sums
+
+    def differs(self, other: Table[K, V]) -> tuple[K, ...] | list[K]:
         """The keys under which this may hold something else than `other`; all others are the same.
 
-        Cheap where this was made from `other` by one `+` or `-`.
+        Cheap where this was made from `other` by a few `+` and `-`.
         """
         if self is other:
             return ()
-        if self._from is other._d:
-            return self._differs
+        for was, keys in self._past:
+            if was is other._d:
+                return keys if len(keys) < 2 else tuple(dict.fromkeys(keys))
         mine, theirs = self._d, other._d
         changed = [k for k, v in mine.items() if k not in theirs or theirs[k] is not v]
         return changed + [k for k in theirs if k not in mine]
+
+    def changes(self, old: Table[K, V]) -> list[tuple[K, V | None, V | None]]:
+        """What `differs`: each key, what `old` has there, what this has; None for nothing."""
+        mine, theirs = self._d, old._d
+        return [(k, theirs.get(k), mine.get(k)) for k in self.differs(old)]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Table and self._d == other._d)
@@ -138,6 +178,39 @@ class Table(Generic[K, V]):
 
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{k!r}: {v!r}" for k, v in self.items()) + "}"
+
+
+class Tally:
+    """A sum over the entries of a table: `of(key, value)` is what one adds to each label."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Callable[[Any, Any], Mapping[Any, int]]) -> None:
+        self.of = of
+
+    def after(
+        self, sums: Mapping[Any, int], old: Mapping[Any, Any], new: Mapping[Any, Any], differs: Any
+    ) -> Mapping[Any, int]:
+        """The sums over `new`, where `sums` are those over `old` and only `differs` changed."""
+        of = self.of
+        made: dict[Any, int] | None = None
+        for key in differs:
+            gone = of(key, old[key]) if key in old else _NOTHING
+            come = of(key, new[key]) if key in new else _NOTHING
+            if gone == come:
+                continue
+            if made is None:
+                made = dict(sums)
+            for label, n in (*come.items(), *((label, -n) for label, n in gone.items())):
+                rest = made.get(label, 0) + n
+                if rest:
+                    made[label] = rest
+                else:
+                    made.pop(label, None)
+        return sums if made is None else made
+
+
+_NOTHING: Mapping[Any, int] = {}
 
 
 # ---- channels ------------------------------------------------------------------------------
@@ -178,7 +251,7 @@ class Fifo(Generic[V]):
         return Fifo((*self.mail, message))
 
     def __sub__(self, message: V) -> Fifo[V]:
-        if not self.mail or self.mail[0] != message:
+        if not self.mail or (self.mail[0] is not message and self.mail[0] != message):
             oldest = f"{self.mail[0]} is" if self.mail else "nothing is there"
             raise WrongDelivery(self, f"{message} is delivered, but is not the oldest: {oldest}")
         rest = Fifo(self.mail[1:])

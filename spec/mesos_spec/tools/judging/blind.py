@@ -10,7 +10,6 @@ report says what is wrong with that.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -90,7 +89,7 @@ class BlindJudge(Judge):
             return super().take(placed)
         self.guessed += 1
         record = msgspec.structs.replace(placed.record, did=found)
-        return super().take(replace(placed, record=record))
+        return super().take(placed._replace(record=record))
 
     # ---- the search --------------------------------------------------------------------------
     def _guess(self, node: Node, record: Record) -> list[Claim] | None:

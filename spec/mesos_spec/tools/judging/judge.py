@@ -20,6 +20,7 @@ from typing import Any
 
 from mesos_spec.kernel import Disabled, Specification, Untold
 from mesos_spec.kernel.cells import Cell, Effects, undo
+from mesos_spec.kernel.live import alone
 from mesos_spec.kernel.values import Fifo
 from mesos_spec.state import Standing, State
 from mesos_spec.tools.judging import evidence, view, wire
@@ -49,7 +50,7 @@ class Judge:
 
     def __init__(self, spec: Specification[State], bounds: Any) -> None:
         self.spec = spec
-        self.s = spec.start(bounds)
+        self.s = alone(spec.start(bounds))
         self.post = Post()
         self.verdict = Verdict(outcome=Outcome.CONFORMS)
         self.contracts = Contracts()
@@ -286,21 +287,28 @@ class Judge:
         if not record.sent and not expected:
             return
         found: dict[Cell, list[Any]] = {}
-        letters: list[tuple[Sent, tuple[Any, ...]]] = []
+        letters: list[tuple[Sent, Cell, int]] = []
         for sent in record.sent:
             where = self._read(node, sent)
             if where is None:
                 if sent.do is not None:
                     self.verdict.ignored[f"deed {sent.do}"] += 1
                 continue
-            found.setdefault(where[0], []).extend(where[1])
-            letters.append((sent, where[1]))
+            channel, told = where
+            several = found.get(channel)
+            if several is None:
+                found[channel] = list(told)
+            else:
+                several += told
+            letters.append((sent, channel, len(told)))
         if found != expected:
             for channel in [*expected, *(c for c in found if c not in expected)]:
                 _same(channel, expected.get(channel, []), found.get(channel, []))
         try:
-            for sent, told in letters:
-                self.post.count_sent(sent, told)
+            for sent, channel, many in letters:  # from now on they *are* the specification's
+                self.post.count_sent(sent, tuple(expected[channel][:many]) if many else ())
+                if many:
+                    expected[channel] = expected[channel][many:]
         except OutOfOrder as error:
             raise Wrong(str(error)) from None
 
@@ -320,10 +328,12 @@ class Judge:
         said = record.view or {}
         shown = node.shown
         for key, want in expected.items():
-            _shows(key, want, said[key] if key in said else shown.get(key))
+            got = said[key] if key in said else shown.get(key)
+            if want != got:
+                raise _shows(key, want, got)
         for key, value in said.items():
-            if key not in expected:
-                _shows(key, shown.get(key), value)
+            if key not in expected and value != shown.get(key):
+                raise _shows(key, shown.get(key), value)
             if value is None:
                 shown.pop(key, None)
             else:
@@ -403,14 +413,13 @@ def _same(channel: Cell, expected: list[Any], found: list[Any]) -> None:
     )
 
 
-def _shows(key: str, want: Any, got: Any) -> None:
-    """Raise `Wrong` if a node shows something else than the specification."""
-    if want != got:
-        raise Wrong(
-            f"after it, the node shows {key} otherwise than the specification",
-            expected=(f"{key} = {want}",),
-            found=(f"{key} = {got}",),
-        )
+def _shows(key: str, want: Any, got: Any) -> Wrong:
+    """What is wrong where a node shows something else than the specification."""
+    return Wrong(
+        f"after it, the node shows {key} otherwise than the specification",
+        expected=(f"{key} = {want}",),
+        found=(f"{key} = {got}",),
+    )
 
 
 def _shrugs(record: Record) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mesos_spec.tools.judging.trace import Heard, Record, Trace
 
@@ -25,8 +25,7 @@ Way = tuple[str, str]  #: one direction of one connection
 UNTRACED, TORN = "there is no trace of", "the end is torn off the trace of"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A record in the merged order, and what is odd about it.
 
     `orphan` names what it waited for in vain; `untold` says, of what it heard, how it comes that no
@@ -174,8 +173,11 @@ class Merger:
         trace = self._traces[index]
         record = trace.records[self._at[index]]
         self._at[index] += 1
+        had, waiting = self._had, self._waiting
         for token in provides(record):
-            self._have(token)
+            had.add(token)
+            if token in waiting:
+                self._ready.extend(waiting.pop(token))
         if orphan is not None and self._is_torn(orphan):
             return Placed(trace, record, untold=TORN)
         return Placed(trace, record, orphan, self._untold(trace, record.heard))
@@ -205,10 +207,13 @@ class Merger:
         return self._take(index, missing)
 
 
-def provides(record: Record) -> Iterator[Token]:
+def provides(record: Record) -> list[Token]:
     """What exists once this record has happened."""
-    for sent in record.sent:
-        if sent.id is not None:
-            yield (*sent_way(sent.to, sent.id[0]), sent.id[1])
+    found: list[Token] = [
+        ("up" if sent.to == "master" else "down", *sent.id)
+        for sent in record.sent
+        if sent.id is not None
+    ]
     if record.heard is not None and record.heard.local == "elected":
-        yield ("epoch", record.heard.epoch or 0)
+        found.append(("epoch", record.heard.epoch or 0))
+    return found

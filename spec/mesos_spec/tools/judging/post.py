@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, SchedulerId, StreamId
 from mesos_spec.kernel.cells import Cell, Effects
-from mesos_spec.kernel.values import Fifo
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.merge import Way, heard_way, sent_way
 from mesos_spec.tools.judging.trace import Heard, Sent
@@ -214,8 +213,9 @@ def appended(effects: Effects) -> dict[Cell, list[Any]]:
     """What a step put into channels."""
     told: dict[Cell, list[Any]] = {}
     for cell, (old, new) in effects.items():
-        if cell[0] in CHANNELS and isinstance(new, Fifo):
-            more = _more(old.mail, new.mail)
+        if cell[0] in CHANNELS:
+            was, now = old.mail, new.mail
+            more = list(now[len(was) :]) if now[: len(was)] == was else _more(was, now)
             if more:
                 told[cell] = more
     return told
@@ -223,7 +223,7 @@ def appended(effects: Effects) -> dict[Cell, list[Any]]:
 
 def _more(old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Any]:
     """The messages at the end of `new` that `old` has not, where a prefix of `old` is gone."""
-    for gone in range(len(old) + 1):
+    for gone in range(1, len(old) + 1):
         kept = len(old) - gone
         if new[:kept] == old[gone:]:
             return list(new[kept:])

@@ -179,7 +179,8 @@ def changed(role: str, effects: Effects) -> Entries:
         if name in tables:
             label, item = tables[name]
             for k in new.differs(old):
-                found[label(key, k)] = item(key, k, new[k]) if k in new else None
+                value = new.get(k, None)
+                found[label(key, k)] = None if value is None else item(key, k, value)
         elif name in records:
             show = records[name]
             after = show(key, new)

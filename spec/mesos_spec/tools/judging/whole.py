@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mesos_spec import promises, properties
 from mesos_spec.bounds import Bounds
 from mesos_spec.kernel import Specification
 from mesos_spec.mesos import ACTIONS, CHANNELS
-from mesos_spec.properties import ALWAYS, EACH_STEP
 from mesos_spec.state import State
 
 
@@ -18,7 +18,7 @@ WHOLE: Specification[State] = Specification(
     name="mesos",
     init=nothing_yet,
     actions=tuple(ACTIONS.values()),
-    always=ALWAYS,
-    each_step=EACH_STEP,
+    always=properties.ALWAYS + promises.ALWAYS,
+    each_step=properties.EACH_STEP + promises.EACH_STEP,
     channels=CHANNELS,
 )
