@@ -52,6 +52,6 @@ __all__ = [
     "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Heads", "Model",
     "Move", "Named", "Per", "Played", "Quiet", "Reads", "Refinement", "Sometimes", "Specification",
     "Surprise", "Table", "Tally", "Untold", "action", "always", "check_message_types",
-    "each_step", "eventually", "per", "receive", "receive_any", "redo", "require", "show", "sometimes",
-    "undo",
+    "each_step", "eventually", "per", "receive", "receive_any", "redo", "require", "show",
+    "sometimes", "undo",
 ]  # fmt: skip
