@@ -15,6 +15,7 @@ from mesos_spec import messages as m
 from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, OfferId, TaskId
 from mesos_spec.kernel import Action
 from mesos_spec.kernel.values import Table
+from mesos_spec.state import State
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.post import Post
 from mesos_spec.tools.judging.trace import Heard, Record
@@ -247,6 +248,33 @@ _SPECIAL: dict[tuple[str, str], Callable[[Scene], Any]] = {
 def giver(action: Action[Any, ...], name: str) -> Callable[[Scene], Any]:
     """Who gives a name of an action, from a scene.  Raises KeyError if nobody does."""
     return _SPECIAL.get((action.name, name)) or _BY_NAME[name]
+
+
+def contradicts(name: str, scene: Scene, s: State) -> str | None:
+    """What a claim says otherwise than the record it stands in, as the end of a sentence.
+
+    What was heard is no choice: who claims another name for it means another event.
+    """
+    heard = scene.heard
+    for what in ("epoch", "link", "framework", "executor", "task", "uuid", "status"):
+        said, is_so = scene.did.get(what), getattr(heard, what)
+        if said is not None and is_so is not None and said != is_so:
+            return f"of {what} {said!r}, but heard of {is_so!r}"
+    ended = _ENDS.get(name) if heard.local == "ended" else None
+    if ended is not None:
+        is_so, mine = heard.link or heard.stream, ended(scene, s)
+        if is_so is not None and mine is not None and mine.id != is_so:
+            return f"of the connection {mine.id!r}, but heard that {is_so!r} ended"
+    return None
+
+
+#: Actions that end a connection of somebody → which that is.
+_ENDS: dict[str, Callable[[Scene, State], Any]] = {
+    "lose_agent": lambda x, s: s.agents[x.who, _agent(x)].link,
+    "lose_framework": lambda x, s: s.frameworks[x.who, _framework(x)].stream,
+    "drop_link": lambda x, s: s.agent[x.who].link,
+    "lose_stream": lambda x, s: s.scheduler[x.who].stream,
+}
 
 
 def bind(action: Action[Any, ...], scene: Scene) -> dict[str, Any]:

@@ -142,6 +142,15 @@ class Clocks:
             framework = msg["framework"]["id"]["value"]
             self._armed["executor", framework, msg["task"]["task_id"]["value"]] = now_us
 
+    def _restarted(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
+        self._armed["restart",] = now_us
+
+    def _back_due(self, bound: dict[str, Any]) -> int | None:
+        """Executors that are dead when their agent starts are given up at once, in one record."""
+        if self._armed.get(("restart",)) == self.now_us:
+            return None
+        return self._after(("restart",), self.setting("executor_reregistration_timeout_us"))
+
     def _executor_due(self, bound: dict[str, Any]) -> int | None:
         key = ("executor", bound["framework"], bound["executor"])
         return self._after(key, self.setting("executor_registration_timeout_us"))
@@ -155,6 +164,7 @@ _DUE: dict[str, Callable[[Clocks, dict[str, Any]], int | None]] = {
     ),
     "forget_filter": Clocks._filter,
     "resend": Clocks._retry,
+    "recover_executor": Clocks._back_due,
     "give_up_executor": Clocks._executor_due,
 }
 
@@ -170,4 +180,5 @@ _ARM: dict[str, _Arm] = {
     "accept": Clocks._refused,
     "forget_filter": Clocks._forgot,
     "run": Clocks._started,
+    "start_agent": Clocks._restarted,
 }

@@ -26,7 +26,7 @@ from mesos_spec.state import Standing, State
 from mesos_spec.tools.judging import evidence, view, wire
 from mesos_spec.tools.judging.absent import Absent
 from mesos_spec.tools.judging.asking import Asking
-from mesos_spec.tools.judging.binding import Scene, Unbound, bind
+from mesos_spec.tools.judging.binding import Scene, Unbound, bind, contradicts
 from mesos_spec.tools.judging.contract import Contracts
 from mesos_spec.tools.judging.lives import Lives, Node, Unknowable, Wrong
 from mesos_spec.tools.judging.merge import Merger, Placed
@@ -41,6 +41,7 @@ from mesos_spec.tools.judging.post import (
 )
 from mesos_spec.tools.judging.trace import Record, Sent, Trace, without_collection
 from mesos_spec.tools.judging.verdict import Kind, Outcome, Verdict, Violation
+from mesos_spec.tools.judging.view import SHOWN
 
 __all__ = ["Judge", "Node", "Wrong", "follow", "judge"]
 
@@ -120,9 +121,7 @@ class Judge:
         if node.role == "scheduler":
             scene.calls = self._calls(node, record)
         if node.role == "agent" and any(name == "start_agent" for name, _ in record.did):
-            steps = self.verdict.steps
-            self._lives.recover(node, record, did, lambda to: self._steps(node, record, scene, to))
-            self.verdict.steps = steps + len(record.did)
+            self._recover(node, record, scene, did)
         elif count is None or said is not None or not _shrugs(record):
             self._steps(node, record, scene, did)
         if said is not None:
@@ -138,6 +137,16 @@ class Judge:
         elif heard is not None and heard.local == "closed":
             self._lives.closed(node)
 
+    def _recover(self, node: Node, record: Record, scene: Scene, did: Effects) -> None:
+        """An agent is back: several tries, of which one counts."""
+        steps, taken = self.verdict.steps, self.verdict.taken.copy()
+
+        def attempt(effects: Effects) -> None:
+            self.verdict.steps, self.verdict.taken = steps, taken.copy()
+            self._steps(node, record, scene, effects)
+
+        self._lives.recover(node, record, did, attempt, self.post.was_heard)
+
     # ---- what was heard ----------------------------------------------------------------------
     def _expect(self, node: Node, record: Record) -> Count | Foreign | None:
         if record.heard is None:
@@ -151,6 +160,8 @@ class Judge:
         """Check that what was heard is the oldest of what was sent: its channel, and itself."""
         heard = record.heard
         if heard is None or heard.id is None:
+            if heard is not None and heard.msg is not None and heard.local is None:
+                raise Wrong("it heard a message that belongs to no connection")
             return None
         try:
             found = self.post.heard(node.role, heard)
@@ -232,6 +243,9 @@ class Judge:
         action = self._actions.get(name)
         if action is None or action.by not in (node.role, "environment"):
             raise Wrong(f"it claims {name!r}, which is no action of a {node.role}")
+        other = contradicts(name, scene, self.s)
+        if other is not None:
+            raise Wrong(f"it claims {name} {other}", action=name)
         try:
             bound = bind(action, scene)
         except (Unbound, wire.Unreadable, *wire.MALFORMED) as error:
@@ -291,6 +305,8 @@ class Judge:
         for sent in record.sent:
             where = self._read(node, sent)
             if where is None:
+                if sent.msg is not None and node.role in SHOWN:
+                    raise Wrong(f"it sent a message to {sent.to} that belongs to no connection")
                 if sent.do is not None:
                     self.verdict.ignored[f"deed {sent.do}"] += 1
                 continue
@@ -320,6 +336,8 @@ class Judge:
 
     # ---- what it shows -----------------------------------------------------------------------
     def _compare_view(self, node: Node, record: Record, did: Effects) -> None:
+        if node.role in SHOWN:
+            self._demand_whole(node, record)
         if record.whole is not None:
             self._compare_whole(node, record.whole)
             node.shown = dict(record.whole)
@@ -338,6 +356,15 @@ class Judge:
                 shown.pop(key, None)
             else:
                 shown[key] = value
+
+    def _demand_whole(self, node: Node, record: Record) -> None:
+        """A node shows everything in its first record, now and then, and in its last (D3)."""
+        last = record.heard is not None and record.heard.local == "closed"
+        node.may_show_less -= 1
+        if record.whole is not None:
+            node.may_show_less = max(WHOLE_EVERY, len(record.whole))
+        elif last or node.may_show_less <= 0:
+            raise Wrong("it does not show its whole view, where it must")
 
     def _compare_whole(self, node: Node, said: dict[str, Any]) -> None:
         expected = view.whole(self.s, node.role, node.who) if node.who is not None else {}
@@ -397,6 +424,8 @@ class Judge:
 
 
 _SILENCE: Fifo[Any] = Fifo()
+
+WHOLE_EVERY = 256  #: records, or as many as a view has keys, that may pass without a whole view
 
 
 def _same(channel: Cell, expected: list[Any], found: list[Any]) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesos_spec.ids import AgentId, FrameworkId, SchedulerId
 from mesos_spec.kernel import Action, Disabled
 from mesos_spec.kernel.cells import Effects, undo
 from mesos_spec.state import AgentProcess, Reign, Scheduler, State
 from mesos_spec.tools.judging import clocks, view
-from mesos_spec.tools.judging.trace import Record, Trace
+from mesos_spec.tools.judging.trace import MessageKey, Record, Trace
 from mesos_spec.tools.judging.verdict import Kind
 
 
@@ -33,6 +33,13 @@ class Unknowable(Exception):
     """What the traces hold is not enough to go on."""
 
 
+class Doubtful(NamedTuple):
+    """A record of which it is not known whether all it says was kept."""
+
+    changed: Effects
+    sent: tuple[tuple[str, MessageKey], ...]  #: direction and identity of each message
+
+
 @dataclass(slots=True)
 class Node:
     """One process incarnation, as far as it was followed."""
@@ -42,9 +49,10 @@ class Node:
     who: Any  #: epoch of a master that leads, agent id, scheduler id
     shown: dict[str, Any] = field(default_factory=dict)
     records: int = 0
+    may_show_less: int = 0  #: records more that need not show the whole view
     clock: clocks.Clocks = field(default_factory=clocks.Clocks)
     batch: int = -1
-    doubtful: list[Effects] = field(default_factory=list)  #: what an agent's last batch changed
+    doubtful: list[Doubtful] = field(default_factory=list)  #: what an agent's last batch did
     crash: Effects = field(default_factory=dict)
 
 
@@ -136,7 +144,8 @@ class Lives:
             self.s._put("scheduler", node.who, Scheduler(FrameworkId(known)))
 
     def closed(self, node: Node) -> None:
-        """A process ended in order: it hears nothing any more."""
+        """A process ended in order: it hears nothing any more, and all it said was kept."""
+        node.doubtful.clear()
         if node.role == "scheduler":
             self.environment("crash_scheduler", scheduler=node.who)
 
@@ -146,19 +155,30 @@ class Lives:
         if record.batch != node.batch:
             node.batch, node.doubtful = record.batch, []
         own = view.SHOWN["agent"]
-        node.doubtful.append({cell: pair for cell, pair in did.items() if cell[0] in own})
+        changed = {cell: pair for cell, pair in did.items() if cell[0] in own}
+        told = [(sent.to, sent.id) for sent in record.sent if sent.id is not None]
+        sent = tuple(("up" if to == "master" else "down", key) for to, key in told)
+        node.doubtful.append(Doubtful(changed, sent))
 
     def recover(
-        self, node: Node, record: Record, did: Effects, steps: Callable[[Effects], None]
+        self,
+        node: Node,
+        record: Record,
+        did: Effects,
+        steps: Callable[[Effects], None],
+        was_heard: Callable[[str, MessageKey], bool],
     ) -> None:
         """Take an agent's first steps from what it had kept (D4).
 
         The records in doubt are taken back one by one, the last first, until `steps` are possible
-        and lead to what the agent shows.  Raises `Wrong` where nothing does.
+        and lead to what the agent shows.  None is, if anybody heard of that batch: what it sent
+        had left after all of it was kept.  Raises `Wrong` where nothing leads there.
         """
+        if any(was_heard(*message) for one in node.doubtful for message in one.sent):
+            node.doubtful = []
         said = record.whole if record.whole is not None else _without_gone(record.view or {})
         refused: Wrong | None = None
-        for lost in [None, *reversed(node.doubtful)]:
+        for lost in [None, *(one.changed for one in reversed(node.doubtful))]:
             if lost is not None:
                 undo(self.s, did)
                 undo(self.s, node.crash)

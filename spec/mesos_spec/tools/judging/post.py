@@ -15,7 +15,7 @@ from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, SchedulerId, St
 from mesos_spec.kernel.cells import Cell, Effects
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.merge import Way, heard_way, sent_way
-from mesos_spec.tools.judging.trace import Heard, Sent
+from mesos_spec.tools.judging.trace import Heard, MessageKey, Sent
 
 CHANNELS = frozenset(("up", "down", "calls", "events", "to_executor"))
 FOREIGN = SchedulerId("ext")
@@ -123,6 +123,11 @@ class Post:
         count.sent = n + 1
         if sent.to != "executor":
             count.letters[n] = Letter(sent.msg, sent.stream, told)
+
+    def was_heard(self, direction: str, message: MessageKey) -> bool:
+        """Whether somebody has heard a message that was sent in a direction, `up` or `down`."""
+        count = self._counts.get((direction, message[0]))
+        return count is not None and message[1] < count.heard
 
     def forget(self, to: str, connection: str) -> None:
         """Nobody will hear what is under way to `to` on a connection."""
