@@ -34,7 +34,10 @@ from mesos_spec.state import Offer, Standing, State
 @action(
     "offers charged events",
     by="master",
-    cites=("OFR-1", "FLT-2", "FLT-8", "S1", "S2", "S5", "S6", "OFR-2", "A5", "ALC-1", "FWK-10"),
+    cites=(
+        *("OFR-1", "OFR-2", "FLT-2", "FLT-8", "F4", "S1", "S2", "S5", "S6"),
+        *("A5", "ALC-1", "FWK-10"),
+    ),
     epoch=epochs,
     agent=agents,
     framework=frameworks,
@@ -51,7 +54,10 @@ def offer(
     offer: OfferId,
     resources: Resources,
 ) -> None:
-    """Free resources of an agent are promised to a framework in one of its roles (OFR-1)."""
+    """Free resources of an agent are promised to a framework in one of its roles (OFR-1).
+
+    They count in its share until it answers (F4).
+    """
     record = s.frameworks[epoch, framework]
     require(record.standing == Standing.CONNECTED, "the framework is connected")
     require(role in record.roles, "the framework has the role")

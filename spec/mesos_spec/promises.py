@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from mesos_spec.domains import agents, epochs, lines, links, schedulers, streams
-from mesos_spec.ids import AgentId, Epoch, ExecutorKey, LineId, LinkId, SchedulerId, StreamId
+from mesos_spec.ids import (
+    AgentId,
+    Epoch,
+    ExecutorKey,
+    LineId,
+    LinkId,
+    Role,
+    SchedulerId,
+    StreamId,
+)  # fmt: skip
 from mesos_spec.kernel import Always, EachStep, Fifo, always, each_step
 from mesos_spec.masters import is_subscribed
 from mesos_spec.messages import (
@@ -32,9 +41,10 @@ from mesos_spec.network import NO_LINK, NO_STREAM, is_connected, link_of, own_li
 from mesos_spec.offers import is_of
 from mesos_spec.properties import sent
 from mesos_spec.queues import knows
+from mesos_spec.resources import NOTHING, Resources, total
 from mesos_spec.runs import can_run
 from mesos_spec.state import Mood, Phase, Reign, Scheduler, Standing, State
-from mesos_spec.tasks import is_active, may_use
+from mesos_spec.tasks import is_active, may_run, may_use
 
 
 # ---- calls ---------------------------------------------------------------------------------
@@ -104,6 +114,75 @@ def good_offers_are_honoured(before: State, after: State, line: LineId) -> bool:
     said = sent(before.events[call.stream], after.events[call.stream])
     spoilt = [e for e in said if isinstance(e, TaskUpdate) and e.reason == "REASON_INVALID_OFFERS"]
     return bool(spoilt) == (bool(call.tasks) and not may_use(before, line.epoch, call))
+
+
+def heard_accept(before: State, after: State, line: LineId) -> Accept | None:
+    """The ACCEPT of some tasks that a master took from a line in this step, if its framework is
+    subscribed there."""
+    call = heard_call(before, after, line)
+    if not isinstance(call, Accept) or not call.tasks:
+        return None
+    return call if is_subscribed(before, line.epoch, call) else None
+
+
+@each_step("calls", cites=("OFR-10", "F5", "S20"), line=lines)
+def a_refused_accept_only_loses_its_tasks(before: State, after: State, line: LineId) -> bool:
+    """If its offers may not be used, each task of an ACCEPT is lost, in order; nothing is launched,
+    and nothing filtered (OFR-10)."""
+    call, epoch = heard_accept(before, after, line), line.epoch
+    if call is None or may_use(before, epoch, call):
+        return True
+    said = sent(before.events[call.stream], after.events[call.stream])
+    lost = [event.task for event in said if isinstance(event, TaskUpdate)]
+    kept = all(before.tasks[epoch, a] == after.tasks[epoch, a] for a in before.met_agents[epoch])
+    filters = before.filters[epoch, call.framework], after.filters[epoch, call.framework]
+    return lost == [ask.task for ask in call.tasks] and kept and filters[0] == filters[1]
+
+
+@each_step("calls", cites=("OFR-12", "OFR-15", "A3"), line=lines)
+def offers_are_used_as_one(before: State, after: State, line: LineId) -> bool:
+    """The first task of an ACCEPT has all that its offers have together: it is launched if that is
+    enough and nothing else is wrong with it (OFR-12)."""
+    call, epoch = heard_accept(before, after, line), line.epoch
+    if call is None or not may_use(before, epoch, call):
+        return True
+    agent, role, pool = pool_of(before, epoch, call)
+    started = {order.task for order in launched(before, after, epoch, agent)}
+    return (call.tasks[0].task in started) == may_run(
+        before, epoch, agent, role, call.tasks[0], pool
+    )
+
+
+@each_step("calls", cites=("OFR-19", "FLT-12", "A4"), line=lines)
+def what_is_not_used_is_refused(before: State, after: State, line: LineId) -> bool:
+    """What an ACCEPT leaves of its offers is free, and filtered if its framework says so."""
+    call, epoch = heard_accept(before, after, line), line.epoch
+    if call is None or not may_use(before, epoch, call):
+        return True
+    agent, role, pool = pool_of(before, epoch, call)
+    rest = pool
+    for order in launched(before, after, epoch, agent):
+        starts = order.executor is not None and order.launch_executor
+        rest -= order.resources + (order.executor_resources if starts else NOTHING)
+    was, now = before.filters[epoch, call.framework], after.filters[epoch, call.framework]
+    if after.free(epoch, agent) != before.free(epoch, agent) + rest:
+        return False
+    if not (call.filtered and rest):
+        return was == now
+    return now.get((agent, role), ()) == (*was.get((agent, role), ()), rest)
+
+
+def pool_of(s: State, epoch: Epoch, call: Accept) -> tuple[AgentId, Role, Resources]:
+    """What an ACCEPT's offers have together, of which agent, in which role."""
+    made = [s.offers[epoch, offer.agent][offer] for offer in call.offers]
+    return call.offers[0].agent, made[0].role, total(*(offer.resources for offer in made))
+
+
+def launched(before: State, after: State, epoch: Epoch, agent: AgentId) -> list[RunTask]:
+    """The tasks that a master sent to an agent in this step."""
+    link = link_of(before, epoch, agent)
+    frames = sent(before.down[link], after.down[link])
+    return [frame for frame in frames if isinstance(frame, RunTask)]
 
 
 @each_step("calls", cites=("KIL-3",), line=lines)

@@ -121,7 +121,7 @@ def nobody_is_offered_what_he_refuses(
     return True
 
 
-@each_step("tasks", cites=("S20", "S5", "OFR-9", "A3"), epoch=epochs, agent=agents)
+@each_step("tasks", cites=("S20", "S5", "OFR-9", "A3", "F5"), epoch=epochs, agent=agents)
 def what_is_launched_was_offered(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
     """Launched tasks of a framework fit in the offers that it gave up for them (S20)."""
     if before.agents[epoch, agent] != after.agents[epoch, agent]:

@@ -76,7 +76,7 @@ SURPRISES: tuple[Surprise[State], ...] = (
     ),
     surprise(
         beliefs.a_bad_offer_spoils_only_itself,
-        "spoilt-accepts",
+        "together",
         "If one of the offers can't be used, the whole ACCEPT is refused: the good ones are taken "
         "back as well, without a word (OFR-10).",
         "After REASON_INVALID_OFFERS forget all offers of that ACCEPT. They come again, since no "

@@ -92,7 +92,7 @@ ACCEPTED = model(
 )
 
 SPOILT = model(
-    "spoilt-accepts",
+    "together",
     "Offers are accepted together that may not be: of two agents, in two roles, twice, or ended.",
     "offer rescind call",
     cluster(
@@ -102,7 +102,7 @@ SPOILT = model(
                 S1: Program(
                     F1,
                     FrameworkInfo(("q", "r"), partition_aware=True),
-                    tasks=(task(),),
+                    tasks=(task(n=2),),
                     calls=frozenset({"accept all", "accept doubled"}),
                 )
             }
@@ -110,7 +110,7 @@ SPOILT = model(
         portions=(cpus(1),),
         offers=2,
     ),
-    Counts(states=2423, steps=4257, depth=18),
+    Counts(states=2237, steps=3997, depth=18),
     script=(*CLUSTER, *agent_up("a2")),
     prompt="down events",
     room=1,
