@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ from mesos_spec.kernel import (
 )
 from mesos_spec.models import named
 from mesos_spec.tools.search.checker import Result, check
+from mesos_spec.tools.search.fast.saved import Unfit
 from model_tests.spec.searches import search
 
 NUMBA = importlib.util.find_spec("numba") is not None
@@ -301,3 +304,59 @@ def test_a_search_that_is_stopped_says_so(kernel: str) -> None:
 def test_an_engine_there_is_not_is_told() -> None:
     with pytest.raises(ValueError, match="no engine is called 'fast'; there are auto, plain"):
         check(named("kills"), engine="fast")
+
+
+# ---- on disk -----------------------------------------------------------------------------------
+@EACH
+@pytest.mark.parametrize("name", ["kills", "replacements"])
+def test_a_search_is_resumed_from_disk(kernel: str, name: str, tmp_path: Path) -> None:
+    model, file = named(name), tmp_path / "search"
+    whole = search(name)
+    states = 0
+    for share in (5, 3, 2):
+        part = check(
+            model,
+            engine=kernel,
+            max_states=whole.states // share,
+            resume=file if states else None,
+            keep=file,
+        )
+        assert not part.finished
+        assert part.states > states
+        states = part.states
+    rest = check(model, engine=kernel, resume=file)
+    agree(model, kernel, whole)
+    assert rest.counts == whole.counts
+    assert rest.deadlocks == whole.deadlocks
+    assert {*rest.guards} == {*whole.guards}
+    assert {*rest.taken} == {*whole.taken}
+    assert {n: len(w.steps) for n, w in rest.witnesses.items()} == {
+        n: len(w.steps) for n, w in whole.witnesses.items()
+    }
+
+
+def test_only_a_search_of_the_same_text_is_resumed(tmp_path: Path) -> None:
+    file = tmp_path / "search"
+    check(named("kills"), engine="numpy", max_states=50, keep=file)
+    with pytest.raises(Unfit, match="is a search of kills, not of offers"):
+        check(named("offers"), engine="numpy", resume=file)
+    other = replace(named("kills"), bounds=named("kills").bounds._replace(room=3))
+    with pytest.raises(Unfit, match="another text of the specification"):
+        check(other, engine="numpy", resume=file)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(Unfit, match="cannot be read as a search"):
+        check(named("kills"), engine="numpy", resume=file)
+    with pytest.raises(ValueError, match="only a search of numpy or numba can be resumed"):
+        check(named("kills"), engine="memo", resume=file)
+
+
+def test_a_file_cannot_bring_functions_along(tmp_path: Path) -> None:
+    file = tmp_path / "search"
+    check(named("kills"), engine="numpy", max_states=50, keep=file)
+    with np.load(file) as held:
+        parts = {name: held[name] for name in held.files}
+    for sly in (b"cos\nsystem\n(S'true'\ntR.", b"cmesos_spec.models\nnamed\n(S'kills'\ntR."):
+        with file.open("wb") as out:
+            np.savez(out, **{**parts, "values": np.frombuffer(sly, np.uint8)})
+        with pytest.raises(Unfit, match="no class of the specification"):
+            check(named("kills"), engine="numpy", resume=file)

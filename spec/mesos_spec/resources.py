@@ -8,6 +8,7 @@ order, only `<=`: *fits in*, in every amount.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class Resources:
@@ -67,6 +68,9 @@ class Resources:
         if self._hash is None:
             self._hash = hash(frozenset(self._amounts.items()))
         return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Resources, (self._amounts,)  # a hash is good in its process only
 
     def __repr__(self) -> str:
         return "⟨" + ", ".join(f"{name} {n / 1000:g}" for name, n in self.items()) + "⟩"

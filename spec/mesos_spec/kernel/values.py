@@ -176,6 +176,9 @@ class Table(Generic[K, V]):
             self._hash = hash(frozenset(self._d.items()))
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, (self._d,)  # a hash is good in its process only
+
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{k!r}: {v!r}" for k, v in self.items()) + "}"
 
@@ -266,6 +269,9 @@ class Fifo(Generic[V]):
             self._hash = hash(self.mail)
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fifo, (self.mail,)
+
     def __repr__(self) -> str:
         return "⟨" + ", ".join(map(repr, self.mail)) + "⟩"
 
@@ -327,6 +333,9 @@ class Bag(Generic[V]):
         if self._hash is None:
             self._hash = hash(frozenset(self._count.items()))
         return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bag, (self.mail,)
 
     def __repr__(self) -> str:
         return "⟅" + ", ".join(map(repr, self.mail)) + "⟆"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesos_spec.tools.cli.common import Misused, Ticker
@@ -35,6 +36,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-memory-mb", metavar="MB", type=_positive, help="give up when it holds more"
     )
+    parser.add_argument(
+        "--keep", metavar="FILE", type=Path, help="write a search that was stopped there"
+    )
+    parser.add_argument(
+        "--resume", metavar="FILE", type=Path, help="go on with it; kept there again if stopped"
+    )
 
 
 def _positive(text: str) -> int:
@@ -47,9 +54,11 @@ def _positive(text: str) -> int:
 def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Result[Any]:
     """Search a model as the arguments say, until `stopped` has a reason in it."""
     from mesos_spec.tools.search.checker import Progress, check
+    from mesos_spec.tools.search.fast.saved import Unfit
 
     if args.engine == "numba" and find_spec("numba") is None:
         raise Misused("--engine numba: numba is not installed; it is in the extra `fast`")
+    _check_files(args)
     tick = Ticker(quiet=args.json)
 
     def show(so_far: Progress) -> None:
@@ -59,15 +68,32 @@ def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Resu
             f"{so_far.waiting:,} waiting, depth {so_far.depth}, {so_far.seconds:.0f} s"
         )
 
-    result = check(
-        model,
-        engine="plain" if args.plain else args.engine,
-        max_states=args.max_states or (OWN_STATES if model.expect is None else None),
-        max_seconds=args.max_seconds,
-        max_depth=args.max_depth,
-        max_memory_mb=args.max_memory_mb,
-        progress=show,
-        stop=lambda: "".join(stopped),
-    )
-    tick.clear()
-    return result
+    try:
+        return check(
+            model,
+            engine="plain" if args.plain else args.engine,
+            max_states=args.max_states or (OWN_STATES if model.expect is None else None),
+            max_seconds=args.max_seconds,
+            max_depth=args.max_depth,
+            max_memory_mb=args.max_memory_mb,
+            progress=show,
+            stop=lambda: "".join(stopped),
+            resume=args.resume,
+            keep=args.keep or args.resume,
+        )
+    except Unfit as error:
+        raise Misused(f"--resume: {error}") from error
+    finally:
+        tick.clear()
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Raise `Misused` where a search cannot be kept or resumed as it was asked for."""
+    if args.keep is None and args.resume is None:
+        return
+    if len(args.models) != 1:
+        raise Misused("--keep and --resume are for one search: name one model")
+    if args.plain or args.engine in ("plain", "memo"):
+        raise Misused("--keep and --resume need --engine numpy or numba")
+    if args.keep is not None and not args.keep.parent.is_dir():
+        raise Misused(f"--keep {args.keep}: there is no folder {args.keep.parent}")

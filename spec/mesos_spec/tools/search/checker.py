@@ -133,11 +133,15 @@ def check(
     max_memory_mb: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], str] | None = None,
+    resume: Path | None = None,
+    keep: Path | None = None,
 ) -> Result[S]:
     """Search `model`, to the end, to the first thing broken, or to a limit.
 
     `engine` is one of `ENGINES`; `plain` is the same as the engine of that name, and without
     either it is `memo`.  `stop` is asked now and then; the search ends when it gives a reason.
+    A search of numpy or numba that reached a limit is written to the file `keep`, and one in the
+    file `resume` is taken up again (`fast.saved.Unfit` if it cannot be).
     Raises ValueError for an engine there is not, ImportError where numba is not installed.
     """
     limits = Limits(max_states, max_seconds, progress, stop, max_depth, max_memory_mb)
@@ -145,14 +149,16 @@ def check(
     if engine not in ENGINES:
         raise ValueError(f"no engine is called {engine!r}; there are {', '.join(ENGINES)}")
     if engine == "auto":
-        first = _if_small(model, limits)
+        first = None if resume or keep else _if_small(model, limits)
         if first is not None:
             return first
         engine = "numba" if find_spec("numba") is not None else "numpy"
     if engine in ("numpy", "numba"):
         from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
 
-        return FastSearch(model, limits, kernel_named(engine)).run()
+        return FastSearch(model, limits, kernel_named(engine), resume).run(keep)
+    if resume or keep:
+        raise ValueError(f"only a search of numpy or numba can be resumed, not one of {engine}")
     if engine == "plain":
         return search(model, Plain(model), limits)
     return search(model, Memoised(model), limits)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from mesos_spec.kernel import Cells, Model, show
 from mesos_spec.tools.search.checker import DEADLOCK, HEADS, Limits, Progress, Result
 from mesos_spec.tools.search.fast.asking import Answer, Flaw
 from mesos_spec.tools.search.fast.machine import MISSES, SAMPLE, Machine
+from mesos_spec.tools.search.fast.saved import COUNTS, load, save
 from mesos_spec.tools.search.fast.ways import Ways
 from mesos_spec.tools.search.worlds import Asked
 
@@ -38,12 +40,19 @@ def kernel_named(name: str) -> ModuleType:
 
 
 class FastSearch(Generic[S]):
-    """One search."""
+    """One search; begun where the one in the file `resume` was, if that is given.
 
-    def __init__(self, model: Model[S], limits: Limits, kernel: ModuleType) -> None:
+    Raises `saved.Unfit` if it cannot be.
+    """
+
+    def __init__(
+        self, model: Model[S], limits: Limits, kernel: ModuleType, resume: Path | None = None
+    ) -> None:
         self.model, self.limits, self.kernel = model, limits, kernel
         self.machine = Machine(model, kernel)
         self.levels = [0]  # where each level begins
+        self.level_end = 1  # where the level that is being expanded ends
+        self.level_counts: dict[str, Any] = {}  # as they were when it began
         self.at = 0  # the state to expand next
         self.steps = self.cut = self.deadlocks = 0
         self.deadlock: int | None = None
@@ -55,29 +64,39 @@ class FastSearch(Generic[S]):
         self.next_rows = self._fresh_rows(1)
         self._regroup_at = [*REGROUP]
         self._reported = 0
+        if resume is not None:
+            load(self, resume)
 
     # ---- the search ----------------------------------------------------------------------------
-    def run(self) -> Result[S]:
-        """Search to the end, to the first thing broken, or to a limit."""
+    def run(self, keep: Path | None = None) -> Result[S]:
+        """Search to the end, to the first thing broken, or to a limit.
+
+        A search that reached a limit is written to the file `keep`, if that is given.
+        """
         stopped = self._go()
+        if stopped and keep is not None:
+            save(self, keep)
         return self.result(stopped)
 
     def _go(self) -> str:
-        store = self.machine.store
+        machine = self.machine
         if self.at == 0:
             self._look_up(0, 1, self.rows, 0)
-        while self.at < store.n and not self._is_broken():
-            lo = self.levels[-1]
-            hi = store.n if self.at == lo else self._level_end
-            self._level_end = hi
-            stopped = self._level(lo, hi)
+        while self.at < machine.store.n and not self._is_broken():
+            self.level_counts = {name: getattr(self, name) for name in COUNTS}
+            stopped = self._level(self.levels[-1], self.level_end)
             if stopped:
                 return stopped
-            self.levels.append(hi)
+            self.levels.append(self.level_end)
+            self.level_end = machine.store.n
             self.rows, self.next_rows = self.next_rows, self._fresh_rows(1)
-            if self._regroup_at and store.n > self._regroup_at[0] and store.n > hi:
-                self._regroup_at.pop(0)
-                self._regroup(hi)
+            if (
+                self._regroup_at
+                and self.level_end > self._regroup_at[0]
+                and self.at < self.level_end
+            ):
+                self._regroup_at = [at for at in self._regroup_at if at >= self.level_end]
+                self._regroup(self.at)
             if self._limit_of_depth():
                 return f"depth {len(self.levels) - 1} is enough"
         return ""
@@ -168,19 +187,20 @@ class FastSearch(Generic[S]):
 
     def _resolve(self, pairs: Array, rows: Array, base: int) -> None:
         """Ask for rows that were missed until none is."""
-        machine, quota = self.machine, 256
-        while len(pairs):
-            if machine.teach(pairs[:quota], self._tell):
-                self._void()
+        machine, quota = self.machine, 16
+        while len(pairs):  # a few at a time, from everywhere: most are alike
+            some = pairs[:: len(pairs) // quota + 1]
+            if machine.teach(some, self._tell):
+                self.begin_again()
                 return
-            quota *= 4
+            quota *= 2
             missed = self._missed(max(BUFFER, len(pairs)))
             left = self.kernel.again(machine.store.states, pairs, rows, base, machine.look, missed)
             pairs = missed[:left].copy()
 
-    def _void(self) -> None:
-        """Groups have changed: look up the rows of this level's states and the next's again."""
-        lo, end, n = self.levels[-1], self._level_end, self.machine.store.n
+    def begin_again(self) -> None:
+        """Look up all rows of this level's states and the next's: there are other groups now."""
+        lo, end, n = self.levels[-1], self.level_end, self.machine.store.n
         self.rows, self.next_rows = (
             self._fresh_rows(max(end - lo, 1)),
             self._fresh_rows(n - end + 1),
@@ -193,14 +213,13 @@ class FastSearch(Generic[S]):
         n = self.machine.store.n
         chosen = np.random.default_rng(1).integers(base, n, SAMPLE)
         self.machine.regroup(np.unique(chosen))
-        self._level_end = n
         self.rows, self.next_rows = self._fresh_rows(n - base), self._fresh_rows(1)
         self._look_up(base, n, self.rows, base)
 
     # ---- what is found out -----------------------------------------------------------------
     def depth_of(self, state: int) -> int:
         """The length of a shortest way to a state."""
-        beyond = self.levels[-1] < self._level_end <= state
+        beyond = self.levels[-1] < self.level_end <= state
         return bisect_right(self.levels, state) - 1 + beyond
 
     def _tell(self, state: int, name: str, answer: Answer) -> None:

@@ -79,11 +79,12 @@ class Layout:
 
     def unpack(self, states: Words) -> list[list[int]]:
         """The rows of some states."""
-        columns = [self._column(states, place) for place in range(len(self.bits))]
+        columns = [self.column(states, place) for place in range(len(self.bits))]
         found: list[list[int]] = np.stack(columns, axis=1).tolist() if columns else []
         return found if columns else [[] for _ in range(len(states))]
 
-    def _column(self, states: Words, place: int) -> NDArray[Any]:
+    def column(self, states: Words, place: int) -> NDArray[Any]:
+        """The numbers that some states have in a place."""
         if place >= len(self.bits) or not self.bits[place]:
             return np.zeros(len(states), np.uint64)
         shifted = states[:, self.word[place]] >> np.uint64(self.shift[place])
@@ -94,7 +95,7 @@ class Layout:
         new = np.zeros((len(states), self.words), np.uint64)
         for place in range(len(old.bits)):
             if old.bits[place]:
-                column = old._column(states, place) << np.uint64(self.shift[place])
+                column = old.column(states, place) << np.uint64(self.shift[place])
                 new[:, self.word[place]] |= column
         if self.marked:
             new[:, 0] |= states[:, 0] & np.uint64(MARK)

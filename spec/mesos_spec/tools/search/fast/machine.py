@@ -18,8 +18,8 @@ from mesos_spec.kernel import Model
 from mesos_spec.tools.search.blame import blame
 from mesos_spec.tools.search.fast.asking import CALM, HURRY, WATCH, Answer, Asker, wrong
 from mesos_spec.tools.search.fast.grouping import ALONE, Group, grouped
-from mesos_spec.tools.search.fast.layout import Layout
-from mesos_spec.tools.search.fast.store import Store
+from mesos_spec.tools.search.fast.layout import MARK, Layout
+from mesos_spec.tools.search.fast.store import BLOCK, Store
 from mesos_spec.tools.search.fast.tables import CUT, Paths, Tables, in_words
 
 Array = NDArray[Any]
@@ -261,6 +261,35 @@ class Machine:
         self.groups += [Group(kinds[k].kind, [k]) for k in new]
         self.groups.sort(key=lambda g: (kinds[g.asks[0]].name != ALONE, g.kind, g.asks))
         self._start_over()
+
+    def take_up(
+        self, states: Array, old: Layout, cells: Sequence[Any], known: Sequence[Sequence[Any]]
+    ) -> None:
+        """Hold these states instead: of another layout, with other numbers for values."""
+        packing = self.asker.packing
+        to = []
+        for cell, values in zip(cells, known):
+            place = packing.place(cell)
+            numbers = [0, *(packing.number(place, value) for value in values)]
+            to.append((place, np.array(numbers, np.uint64)))
+        self.asker.notice()
+        self.layout = layout = self._layout(None)
+        self.store = Store(layout.words)
+        self.store.make_room(self.kernel, len(states))
+        moved = self.store.states
+        for lo in range(0, len(states), BLOCK):
+            part = states[lo : lo + BLOCK]
+            new = moved[lo : lo + len(part)]
+            new[:] = 0
+            for at, (place, numbers_) in enumerate(to):
+                if layout.bits[place]:
+                    column = numbers_[old.column(part, at).astype(np.int64)]
+                    new[:, layout.word[place]] |= column << np.uint64(layout.shift[place])
+            if layout.marked:
+                new[:, 0] |= part[:, 0] & np.uint64(MARK)
+        self.store.n = len(states)
+        self.store.index(self.kernel)
+        self._regroup_all()
 
     def regroup(self, sample: Array) -> None:
         """Group all questions by a sample of states; all rows are void then."""

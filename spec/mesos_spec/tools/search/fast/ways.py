@@ -55,7 +55,7 @@ class Ways(Generic[S]):
 
     def _parent(self, state: int) -> int:
         search, machine = self.search, self.search.machine
-        begins = [at for at in (*search.levels, search._level_end) if at <= state]
+        begins = [at for at in (*search.levels, search.level_end) if at <= state]
         hi = begins[-1]
         lo = search.levels[bisect_right(search.levels, hi - 1) - 1]
         for at in range(lo, hi, STRETCH):
