@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -333,6 +337,19 @@ def test_a_search_is_resumed_from_disk(kernel: str, name: str, tmp_path: Path) -
     assert {n: len(w.steps) for n, w in rest.witnesses.items()} == {
         n: len(w.steps) for n, w in whole.witnesses.items()
     }
+
+
+def test_another_process_resumes_it(tmp_path: Path) -> None:
+    """Sets have another order there, and hashes are others."""
+    file = tmp_path / "search"
+    check(named("kills"), engine="numpy", max_states=300, keep=file)
+    command = [sys.executable, "-m", "mesos_spec", "check", "kills", "--engine", "numpy"]
+    command += ["--resume", str(file), "--json"]
+    env = {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run(command, capture_output=True, env=env, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["models"]
+    assert found["states"] == search("kills").states
 
 
 def test_only_a_search_of_the_same_text_is_resumed(tmp_path: Path) -> None:

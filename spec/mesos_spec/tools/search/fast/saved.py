@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesos_spec.kernel import Model
+from mesos_spec.kernel import Model, Table
 from mesos_spec.tools.search.fast.layout import Layout
 
 if TYPE_CHECKING:
@@ -108,16 +108,41 @@ def _layout(about: dict[str, Any], like: Layout) -> Layout:
 # ---- whose text --------------------------------------------------------------------------------
 def fingerprint(model: Model[Any]) -> str:
     """A digest of the source of a model's specification, and of the model's sizes."""
-    digest = hashlib.sha256(f"{model.name} {model.bounds!r}".encode())
-    for name in sorted(_modules(model)):
-        path = getattr(sys.modules.get(name), "__file__", None)
-        if path is not None and Path(path).exists():
-            digest.update(name.encode() + Path(path).read_bytes())
+    digest = hashlib.sha256(f"{model.name} {_text(model.bounds)}".encode())
+    for path in _sources(model):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
+def _text(value: Any) -> str:
+    """A value as a text that is the same in every process: sets have no order of their own."""
+    if isinstance(value, frozenset | set):
+        return f"{{{', '.join(sorted(map(_text, value)))}}}"
+    if isinstance(value, Table | dict):
+        return f"{{{', '.join(sorted(_text(item) for item in value.items()))}}}"
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_text, value))})"
+    return repr(value)
+
+
+def _sources(model: Model[Any]) -> list[Path]:
+    """The files that a specification is written in: its whole package, but for tools."""
+    files: set[Path] = set()
+    for name in _modules(model):
+        top = sys.modules.get(name.partition(".")[0])
+        path = getattr(top if "." in name else sys.modules.get(name), "__file__", None)
+        if path is None:
+            continue
+        if Path(path).name != "__init__.py":
+            files.add(Path(path))
+            continue
+        folder = Path(path).parent
+        files |= {p for p in folder.rglob("*.py") if "tools" not in p.relative_to(folder).parts}
+    return sorted(files)
+
+
 def _modules(model: Model[Any]) -> set[str]:
-    """The modules that a specification is written in: those of its package, but for tools."""
+    """The modules whose classes a specification's values may be of."""
     spec = model.spec
     functions: Iterable[Any] = [action.body for action in spec.actions]
     own = {f.__module__ for f in functions} | {type(spec.start(model.bounds)).__module__}
