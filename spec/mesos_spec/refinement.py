@@ -189,7 +189,7 @@ MEANS: dict[str, Callable[[Ledger, Ledger], Move | None]] = {
     **dict.fromkeys(("rescind", "decline", "refuse_accept", "lose_agent"), lets_go),
     **dict.fromkeys(("subscribe", "lose_framework"), lets_go),
     # tasks and executors end
-    **dict.fromkeys(("forward", "acknowledge", "lose_executor"), lets_go),
+    **dict.fromkeys(("forward", "lose_executor"), lets_go),
     **dict.fromkeys(("tear_down", "tear_down_by_operator", "give_up_framework"), lets_go),
     # on agents
     **dict.fromkeys(("run",), starts),
