@@ -157,5 +157,6 @@ def _remember_removed(m: State, framework_id: str) -> None:
     m.removed[framework_id] = None
     if len(m.removed) > m.config.max_removed_frameworks:
         oldest = next(iter(m.removed))
+        m.act("forget_framework", framework=oldest)
         del m.removed[oldest]
         m.mark("frameworks", oldest)

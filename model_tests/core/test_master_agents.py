@@ -406,9 +406,11 @@ def test_admit_from_unreachable_asks_about_the_missing() -> None:
 def test_unreachable_agents_are_remembered_within_bounds() -> None:
     """PRT-6, MESOS-8887: the agent lost first is forgotten, with its tasks."""
     rig = Rig(MasterConfig(max_unreachable_agents=1))
+    did: list[str] = []
     for agent_id, task_id in (("a1", "t1"), ("a2", "t2")):
         rig.end_link(rig.register(agent_id, tasks=(report(task_id),)))
-        rig.run_for(600)
+        did = rig.run_for(600)
+    assert did == ["mark_unreachable", "forget_agent"]
     assert [key for key in rig.core.view() if key.startswith(("agents", "unreachable"))] == [
         "agents/a2",
         "unreachable/f1/t2",

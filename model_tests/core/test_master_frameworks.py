@@ -307,6 +307,7 @@ def test_removed_frameworks_are_remembered_within_bounds() -> None:
     rig = Rig(MasterConfig(max_removed_frameworks=2))
     for _ in range(3):
         rig.call(rig.subscribe(), "TEARDOWN")
+    assert rig.did == ["tear_down", "forget_framework"]
     assert rig.core.view().keys() == {"epoch", "frameworks/M-0001", "frameworks/M-0002"}
 
 

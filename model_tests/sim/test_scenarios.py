@@ -9,19 +9,23 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 
 import pytest
 
 from mesos_chaos.plan import Plan, Scenario, load_scenario, shipped
+from mesos_chaos.sim import cluster
 from mesos_chaos.sim.run import SimResult, simulate
+from mesos_ref.master.config import MasterConfig
 from mesos_spec.mesos import ACTIONS
+from mesos_spec.tools.judging.verdict import Outcome
 
 SEEDS = 4
 
 #: Actions of each party that no run of this module may leave out of sight.
 OURS = {name for name, action in ACTIONS.items() if action.by != "environment"}
 #: Rare ones: drawn plans and other seeds take them.
-RARE = {"ignore_frame_up", "forget_agent"}
+RARE = {"ignore_frame_up", "forget_agent", "forget_framework"}
 
 taken: Counter[str] = Counter()
 
@@ -52,6 +56,15 @@ def test_all_of_the_specification_was_exercised() -> None:
         for name in shipped():
             taken.update(run(scenario(name)).verdict.taken)
     assert OURS - RARE - set(taken) == set()
+
+
+def test_what_was_forgotten_was_forgotten_by_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PRT-6, S14: a master that remembers one of each forgets the others, and conforms."""
+    bounded = partial(MasterConfig, max_unreachable_agents=1, max_removed_frameworks=1)
+    monkeypatch.setattr(cluster, "MasterConfig", bounded)
+    result = run(scenario("unruly_framework"))
+    assert result.verdict.outcome is Outcome.CONFORMS
+    assert result.verdict.taken["forget_framework"] > 0
 
 
 # ---- determinism --------------------------------------------------------------------------------

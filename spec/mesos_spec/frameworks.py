@@ -2,7 +2,7 @@
 
     UNKNOWN ──subscribe──▶ CONNECTED ⇄ DISCONNECTED      (lose_framework, subscribe)
     UNKNOWN ──(an agent runs its tasks)──▶ RECOVERED ──subscribe──▶ CONNECTED
-    any of them ──tear_down, give_up_framework──▶ REMOVED, for good (S14)
+    any of them ──tear_down, give_up_framework──▶ REMOVED, for good (S14), until forget_framework
 
 A framework's tasks do not depend on its scheduler: they outlive it, and the master, and end only
 when they are done, killed, or their framework is removed (FWK-17, R4).
@@ -198,6 +198,24 @@ def give_up_framework(s: State, epoch: Epoch, framework: FrameworkId) -> None:
     require(standing == Standing.DISCONNECTED, "the framework is disconnected")
 
     remove(s, epoch, framework)
+
+
+@action(
+    "frameworks met_frameworks",
+    by="master",
+    cites=("FWK-5", "FWK-15", "S14"),
+    epoch=epochs,
+    framework=frameworks,
+)
+def forget_framework(s: State, epoch: Epoch, framework: FrameworkId) -> None:
+    """A framework that was removed long ago is forgotten: memory is bounded (FWK-15).
+
+    Its id is unknown from then on, and may be used.
+    """
+    require(is_removed(s, epoch, framework), "the framework was removed")
+
+    s.frameworks[epoch, framework] = FrameworkRecord()
+    s.met_frameworks[epoch] -= {framework}
 
 
 # ---- what they use -------------------------------------------------------------------------

@@ -356,10 +356,20 @@ def one_framework_a_stream(s: State, epoch: Epoch) -> bool:
 
 @each_step("frameworks", cites=("S14", "FWK-5"), epoch=epochs, framework=frameworks)
 def removed_is_for_good(before: State, after: State, epoch: Epoch, framework: FrameworkId) -> bool:
-    """A removed framework never comes back in that reign (S14)."""
+    """A removed framework never comes back in that reign, while the master remembers it (S14)."""
     was, now = before.frameworks[epoch, framework], after.frameworks[epoch, framework]
     gone = was.standing == Standing.REMOVED and after.reign[epoch] == Reign.LEADING
-    return not gone or now == FrameworkRecord(Standing.REMOVED)
+    return not gone or now in (FrameworkRecord(Standing.REMOVED), FrameworkRecord())
+
+
+@each_step("frameworks", cites=("S14",), epoch=epochs, framework=frameworks)
+def only_who_was_removed_is_forgotten(
+    before: State, after: State, epoch: Epoch, framework: FrameworkId
+) -> bool:
+    """A master forgets no framework that it has not removed (S14)."""
+    was, now = before.frameworks[epoch, framework], after.frameworks[epoch, framework]
+    forgotten = now.standing == Standing.UNKNOWN and after.reign[epoch] == Reign.LEADING
+    return not forgotten or was.standing in (Standing.UNKNOWN, Standing.REMOVED)
 
 
 @always(cites=("FWK-15", "ALC-27"), epoch=epochs, framework=frameworks)

@@ -196,6 +196,10 @@ PAIRS: tuple[Pair, ...] = (
         met.a_removed_framework_asks_to_come_back,
     ),
     Pair(
+        *("forgetting a framework", "its return", "it has what it lost", "forgotten-framework"),
+        met.a_framework_returns_that_was_forgotten,
+    ),
+    Pair(
         *("the failover timeout", "SUBSCRIBE", "who is back is removed", "failover"),
         met.a_framework_returns_as_its_time_runs_out,
     ),

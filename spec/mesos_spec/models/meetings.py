@@ -290,6 +290,22 @@ def a_removed_framework_asks_to_come_back(s: State, line: LineId) -> bool:
     )
 
 
+@sometimes(cites=("FWK-2", "S14"), line=lines, agent=agents)
+def a_framework_returns_that_was_forgotten(s: State, line: LineId, agent: AgentId) -> bool:
+    """A SUBSCRIBE is under way of a framework that was removed and forgotten; its task runs on."""
+    return any(
+        not is_known(s, line.epoch, task.framework)
+        for call in calls_under_way(s, line, Subscribe)
+        for task in s.runs[agent]
+        if task.framework == call.framework
+    )
+
+
+def is_known(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
+    """Whether a master has anything to say of a framework."""
+    return s.frameworks[epoch, framework].standing != Standing.UNKNOWN
+
+
 @sometimes(cites=("FWK-4", "FWK-14"), line=lines)
 def a_framework_returns_as_its_time_runs_out(s: State, line: LineId) -> bool:
     """A SUBSCRIBE is under way of a framework that may be given up any moment."""

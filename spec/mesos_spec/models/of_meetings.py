@@ -56,6 +56,18 @@ FORGOTTEN_AGENT = model(
     room=1,
 )
 
+FORGOTTEN_FRAMEWORK = model(
+    "forgotten-framework",
+    "A framework is removed while its agent is away, forgotten, and comes back.",
+    "tear_down_by_operator forget_framework lose_agent drop_link register ask_to_subscribe "
+    "lose_stream lose_framework",
+    cluster(links=2),
+    Counts(states=604, steps=1361, depth=18),
+    script=RUNNING,
+    prompt="events up down",
+    room=1,
+)
+
 THREE = model(
     "three-reigns",
     "Of three masters two stand by; who leads may not know that another does.",
@@ -109,4 +121,4 @@ PEERS = model(
     sometimes=(seen.a_scheduler_is_replaced,),
 )
 
-MODELS = (REMOVED_MEANWHILE, ASKED_EARLY, FORGOTTEN_AGENT, THREE, ROLES, PEERS)
+MODELS = (REMOVED_MEANWHILE, ASKED_EARLY, FORGOTTEN_AGENT, FORGOTTEN_FRAMEWORK, THREE, ROLES, PEERS)

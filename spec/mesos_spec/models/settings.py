@@ -131,6 +131,7 @@ CHOICES = frozenset(
         *(
             "mark_unreachable",
             "forget_agent",
+            "forget_framework",
             "lose_framework",
             "give_up_framework",
             "tear_down_by_operator",
