@@ -250,12 +250,18 @@ def giver(action: Action[Any, ...], name: str) -> Callable[[Scene], Any]:
     return _SPECIAL.get((action.name, name)) or _BY_NAME[name]
 
 
+#: Actions that follow from what was heard, and are of somebody else.
+FOLLOW_UPS = frozenset(("forget_agent", "forget_framework"))
+
+
 def contradicts(name: str, scene: Scene, s: State) -> str | None:
     """What a claim says otherwise than the record it stands in, as the end of a sentence.
 
     What was heard is no choice: who claims another name for it means another event.
     """
     heard = scene.heard
+    if name in FOLLOW_UPS:
+        return None
     for what in ("epoch", "link", "framework", "executor", "task", "uuid", "status"):
         said, is_so = scene.did.get(what), getattr(heard, what)
         if said is not None and is_so is not None and said != is_so:
