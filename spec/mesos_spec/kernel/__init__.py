@@ -8,7 +8,7 @@ says what it wrote, and `undo`.  Who writes a cell he did not announce, or asks 
 effect, is told at once.  Nothing in this module is about Mesos.
 
 Everything a specification imports is here; it lives in `values` (what cells hold), `cells`
-(states), `names` (bound names), `actions`, `claims` (properties), `mail` (bounds on
+(states), `names` (bound names), `actions`, `claims` (properties), `fairness`, `mail` (bounds on
 channels) and `refines` (two levels).
 """
 
@@ -41,6 +41,7 @@ from mesos_spec.kernel.claims import (
     eventually,
     sometimes,
 )  # fmt: skip
+from mesos_spec.kernel.fairness import Fair, How, finite, strong, weak
 from mesos_spec.kernel.mail import Crowded, Heads, Quiet
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.kernel.names import Domain, Named
@@ -49,9 +50,9 @@ from mesos_spec.kernel.values import Bag, Fifo, Table, Tally, Untold, check_mess
 
 __all__ = [
     "ABSENT", "EVERY_KEY", "Action", "Always", "Bag", "Cell", "Cells", "Const", "Counts", "Crowded",
-    "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fifo", "Guard", "Heads", "Model",
-    "Move", "Named", "Per", "Played", "Quiet", "Reads", "Refinement", "Sometimes", "Specification",
-    "Surprise", "Table", "Tally", "Untold", "action", "always", "check_message_types",
-    "each_step", "eventually", "per", "receive", "receive_any", "redo", "require", "show",
-    "sometimes", "undo",
+    "Disabled", "Domain", "EachStep", "Effects", "Eventually", "Fair", "Fifo", "Guard", "Heads",
+    "How", "Model", "Move", "Named", "Per", "Played", "Quiet", "Reads", "Refinement", "Sometimes",
+    "Specification", "Surprise", "Table", "Tally", "Untold", "action", "always",
+    "check_message_types", "each_step", "eventually", "finite", "per", "receive", "receive_any",
+    "redo", "require", "show", "sometimes", "strong", "undo", "weak",
 ]  # fmt: skip

@@ -3,19 +3,22 @@
     ALWAYS      holds in every reachable state
     EACH_STEP   holds of every step, from the state before to the state after
     SOMETIMES   holds in some reachable state, or the model proves nothing
-    EVENTUALLY  holds sooner or later, if the actions named are treated fairly
+    EVENTUALLY  holds sooner or later, from everywhere or whenever something else holds, if the
+                actions named are treated fairly
 
 A *surprise* is what people believe and is false, kept with the shortest behaviour that shows it.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mesos_spec.kernel.cells import Cell, Cells, show
+from mesos_spec.kernel.fairness import Fair
 from mesos_spec.kernel.names import Domain, Named, names
 from mesos_spec.kernel.values import Untold, check_value
 
@@ -52,9 +55,13 @@ class Sometimes(_OfStates[S, P]):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Eventually(_OfStates[S, P]):
-    """Every fair behaviour reaches a state that satisfies it, from wherever it is."""
+    """Every fair behaviour that is at a state where `whenever` holds reaches one that satisfies it.
 
-    fair: tuple[str, ...]  #: names of the actions that are not put off for ever while enabled
+    Without `whenever`: from every state.  Its names range over what no state changes.
+    """
+
+    whenever: Callable[..., bool] | None  #: a predicate of the same names
+    fair: tuple[Fair, ...]  #: the actions that are not put off for ever
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,12 +94,31 @@ def sometimes(
 
 
 def eventually(
-    *, fair: str, cites: tuple[str, ...] = (), **over: Domain
+    *,
+    whenever: Callable[..., bool] | None = None,
+    fair: tuple[Fair, ...] = (),
+    cites: tuple[str, ...] = (),
+    **over: Domain,
 ) -> Callable[[Callable[Concatenate[S, P], bool]], Eventually[S, P]]:
-    """Make a predicate a claim about every behaviour that is fair to the actions in `fair`."""
-    return lambda holds: Eventually(
-        holds=holds, fair=tuple(fair.split()), cites=cites, **names(holds, 1, over)
-    )
+    """Make a predicate a claim about every behaviour that is fair to the actions in `fair`.
+
+    It holds in the end from wherever the behaviour is; or, with `whenever` (a predicate of the same
+    names), whenever that held: once promised, sooner or later kept.  Raises `Untold` where the two
+    do not have the same names.
+    """
+
+    def claim(holds: Callable[Concatenate[S, P], bool]) -> Eventually[S, P]:
+        parts = names(holds, 1, over)
+        mine, theirs = (_parameters(one) for one in (holds, whenever or holds))
+        if mine != theirs:
+            raise Untold(f"{parts['name']} is of {mine}, and whenever it is owed of {theirs}")
+        return Eventually(holds=holds, whenever=whenever, fair=fair, cites=cites, **parts)
+
+    return claim
+
+
+def _parameters(predicate: Callable[..., bool]) -> list[str]:
+    return list(inspect.signature(predicate).parameters)[1:]
 
 
 def each_step(
@@ -154,9 +180,18 @@ class Specification(Generic[S]):
                 raise Untold(says, one.source)
             seen.add(one.name)
         for claim in self.eventually:
-            for name in claim.fair:
-                if name not in {a.name for a in self.actions}:
-                    raise Untold(f"{claim.name} is fair to {name}, which is no action")
+            for fair in claim.fair:
+                self._can_be_fair(claim.name, fair)
+
+    def _can_be_fair(self, claim: str, fair: Fair) -> None:
+        """Raise `Untold` where a claim is fair to what is no action, or to names it has not."""
+        actions = {a.name: a for a in self.actions}
+        if fair.action not in actions:
+            raise Untold(f"{claim} is fair to {fair.action}, which is no action of {self.name}")
+        one = actions[fair.action]
+        for name in fair.each:
+            if name not in one.over and name not in one.given:
+                raise Untold(f"{claim} is fair to {fair.action} for each {name}, a name it has not")
 
     def action(self, name: str) -> Action[S, ...]:
         """The action called `name`.  Raises `Untold` if there is none."""

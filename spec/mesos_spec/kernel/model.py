@@ -17,6 +17,11 @@ from mesos_spec.kernel.claims import Specification
 S = TypeVar("S", bound=Cells)
 
 
+#: Groups of names that may be exchanged; names that go together, as a tuple:
+#: `((("a1",), ("a2",)), (("f1", "s1"), ("f2", "s2")))`.
+Alike = tuple[tuple[tuple[str, ...], ...], ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """What a complete search counts."""
@@ -38,3 +43,4 @@ class Model(Generic[S]):
     expect: Counts | None = None  #: None: not meant to be finished
     cut: Callable[[S], bool] | None = None  #: holds in the states beyond the model's bounds
     quiescent: Callable[[S], bool] | None = None  #: states where nothing need be possible any more
+    alike: Alike = ()  #: names that may be exchanged without changing anything

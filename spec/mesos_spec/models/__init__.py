@@ -16,8 +16,10 @@ from mesos_spec.models import (
     of_contracts,
     of_leaders,
     of_ledger,
+    of_likes,
     of_meetings,
     of_offers,
+    of_progress,
     of_refusals,
     of_tasks,
 )
@@ -33,6 +35,8 @@ MODELS: tuple[Model[State], ...] = with_meetings(
         *of_leaders.MODELS,
         *of_meetings.MODELS,
         *of_contracts.MODELS,
+        *of_progress.MODELS,
+        *of_likes.MODELS,
     )
 )
 

@@ -30,6 +30,7 @@ for example:
   mesos-spec check deposed --refines  is each step one of the ledger, or none there?
   mesos-spec check --coverage         and which actions and guards no model reached
   mesos-spec check offers --save found           counterexamples and witnesses as files
+  mesos-spec check removal --walks 1000 --seed 7      at random, where all is too much
   mesos-spec check offers --engine plain         without remembering anything: the oracle
   mesos-spec check succession --engine numba     packed and compiled: for millions of states
   mesos-spec check riddles/jugs.py:MODEL         a specification of your own
@@ -37,7 +38,8 @@ for example:
 
 Ctrl-C ends the search that is running and says what is known so far.
 exit codes: 0 checked; 1 a property is broken; 2 not finished, not all seen, or not the pinned
-counts; 5 used wrongly, or the specification is wrong (it says on which line).
+counts; 3 what must happen in the end need not; 5 used wrongly, or the specification is wrong (it
+says on which line).
 """
 
 #: A model with at most this many pinned states is quick: it takes seconds.

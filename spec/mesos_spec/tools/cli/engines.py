@@ -19,6 +19,8 @@ NAMES = ("auto", "plain", "memo", "numpy", "numba")
 #: Where a search gives up whose counts are not pinned, if it is not told: it may have no end.
 OWN_STATES = 1_000_000
 
+WALK = 1_000  #: steps of a walk, if it is not told otherwise
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments that say how to search."""
@@ -30,6 +32,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "states and look answers up; auto: memo for small models, else numba if it is there",
     )
     parser.add_argument("--plain", action="store_true", help="the same as --engine plain")
+    parser.add_argument(
+        "--symmetry", action="store_true", help="look once at states that differ by like names"
+    )
+    parser.add_argument("--walks", metavar="N", type=_positive, help="instead: N random walks")
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="of the walks (0)")
     parser.add_argument("--max-states", metavar="N", type=_positive, help="give up after so many")
     parser.add_argument("--max-seconds", metavar="S", type=float, help="give up on a model after")
     parser.add_argument("--max-depth", metavar="N", type=_positive, help="go no farther than that")
@@ -53,9 +60,11 @@ def _positive(text: str) -> int:
 
 def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Result[Any]:
     """Search a model as the arguments say, until `stopped` has a reason in it."""
-    from mesos_spec.tools.search.checker import Progress, check
+    from mesos_spec.tools.search.checker import Progress
     from mesos_spec.tools.search.fast.saved import Unfit
 
+    if args.symmetry and not model.alike:
+        raise Misused(f"{model.name} does not say which names are alike: look without --symmetry")
     if args.engine == "numba" and find_spec("numba") is None:
         raise Misused("--engine numba: numba is not installed; it is in the extra `fast`")
     _check_files(args)
@@ -68,23 +77,48 @@ def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Resu
             f"{so_far.waiting:,} waiting, depth {so_far.depth}, {so_far.seconds:.0f} s"
         )
 
+    limits: dict[str, Any] = {
+        "max_seconds": args.max_seconds,
+        "progress": show,
+        "stop": lambda: "".join(stopped),
+    }
     try:
-        return check(
-            model,
-            engine="plain" if args.plain else args.engine,
-            max_states=args.max_states or (OWN_STATES if model.expect is None else None),
-            max_seconds=args.max_seconds,
-            max_depth=args.max_depth,
-            max_memory_mb=args.max_memory_mb,
-            progress=show,
-            stop=lambda: "".join(stopped),
-            resume=args.resume,
-            keep=args.keep or args.resume,
-        )
+        result = _search(model, args, limits)
+        if model.spec.eventually:
+            from mesos_spec.tools.search.liveness import with_liveness
+
+            result = with_liveness(result, stop=lambda states: "".join(stopped))
+        return result
     except Unfit as error:
         raise Misused(f"--resume: {error}") from error
     finally:
         tick.clear()
+
+
+def _search(model: Model[Any], args: argparse.Namespace, limits: dict[str, Any]) -> Result[Any]:
+    """At random, or what is like each other once, or all."""
+    max_states = args.max_states or (OWN_STATES if model.expect is None else None)
+    if args.walks:
+        from mesos_spec.tools.search.walks import walk
+
+        deep = args.max_depth or WALK
+        return walk(model, walks=args.walks, seed=args.seed, max_depth=deep, **limits)
+    if args.symmetry:
+        from mesos_spec.tools.search.symmetry import check_reduced
+
+        return check_reduced(model, max_states=max_states, **limits)
+    from mesos_spec.tools.search.checker import check
+
+    return check(
+        model,
+        engine="plain" if args.plain else args.engine,
+        max_states=max_states,
+        max_depth=args.max_depth,
+        max_memory_mb=args.max_memory_mb,
+        resume=args.resume,
+        keep=args.keep or args.resume,
+        **limits,
+    )
 
 
 def _check_files(args: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from mesos_spec.tools.cli.common import ExitCode
 from mesos_spec.tools.report.explain import named
 from mesos_spec.tools.report.show import as_json, as_text
 from mesos_spec.tools.search.checker import Result
+from mesos_spec.tools.search.verdicts import Verdict
 
 HEAD = f"{'model':28} {'states':>10} {'steps':>10} {'depth':>5} {'cut':>7} {'time':>8}  result"
 
@@ -37,10 +38,12 @@ def changed(result: Result[Any]) -> list[str]:
 
 
 def exit_code(result: Result[Any]) -> ExitCode:
-    """What one search says: broken, unknown (unfinished, unseen, not as pinned), or well."""
+    """What a search says: broken, not live, in doubt (unfinished, unseen, not as pinned), well."""
     if result.broken is not None:
         return ExitCode.USAGE if result.broken.wrong else ExitCode.SAFETY
-    if not result.finished or result.unseen or changed(result):
+    if any(verdict.lasso is not None for verdict in result.eventually):
+        return ExitCode.LIVENESS
+    if not result.ok or changed(result):
         return ExitCode.UNKNOWN
     return ExitCode.OK
 
@@ -71,6 +74,9 @@ def said(result: Result[Any]) -> str:
         return f"unknown: {result.stopped}; all that was seen holds"
     if result.unseen:
         return f"unknown: never seen: {', '.join(result.unseen)}"
+    for verdict in result.eventually:
+        if not verdict.ok:
+            return f"{'BROKEN' if verdict.lasso is not None else 'unknown'}: {verdict.says}"
     if changed(result):
         return "unknown: the counts are not the pinned ones"
     spec = result.model.spec
@@ -78,7 +84,8 @@ def said(result: Result[Any]) -> str:
     pinned = "" if result.model.expect is not None else ", no counts are pinned"
     seen = f", {len(spec.sometimes)} SOMETIMES seen" if spec.sometimes else ""
     hold = "1 property holds" if held == 1 else f"{held} properties hold"
-    return f"{hold}{seen}{pinned}"
+    live = f", {len(result.eventually)} EVENTUALLY" if result.eventually else ""
+    return f"{hold}{seen}{live}{pinned}"
 
 
 def details(result: Result[Any]) -> str:
@@ -86,6 +93,9 @@ def details(result: Result[Any]) -> str:
     lines = [f"  {sentence}" for sentence in changed(result)]
     if result.broken is not None:
         lines.append(indent(as_text(result.broken), "  "))
+    for verdict in result.eventually:
+        if verdict.lasso is not None:
+            lines.append(indent(as_text(verdict.lasso), "  "))
     return "\n".join(lines)
 
 
@@ -118,5 +128,18 @@ def plain(result: Result[Any]) -> dict[str, Any]:
         "properties": [
             claim.name for claim in (*result.model.spec.always, *result.model.spec.each_step)
         ],
+        "eventually": [_live(verdict) for verdict in result.eventually],
         "counterexample": None if result.broken is None else json.loads(as_json(result.broken)),
+    }
+
+
+def _live(verdict: Verdict[Any]) -> dict[str, Any]:
+    """What became of an EVENTUALLY claim, as JSON has it."""
+    return {
+        "claim": verdict.claim,
+        "holds": verdict.ok,
+        "says": verdict.says,
+        "owed": verdict.owed,
+        "open": verdict.open,
+        "lasso": None if verdict.lasso is None else json.loads(as_json(verdict.lasso)),
     }

@@ -7,7 +7,7 @@ channel; the arrow ends where the channel does, which the caller may know better
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from mesos_spec.kernel import ABSENT, Bag, Cell, Cells, Fifo, Specification, Tab
 from mesos_spec.tools.report import say
 from mesos_spec.tools.report.explain import named
 from mesos_spec.tools.search.checker import Behaviour, Counterexample, Taken
+from mesos_spec.tools.search.verdicts import Lasso
 from mesos_spec.tools.search.worlds import delivered
 
 S = TypeVar("S", bound=Cells)
@@ -29,10 +30,17 @@ def as_text(behaviour: Behaviour[S]) -> str:
     if isinstance(behaviour, Counterexample):
         after = f", after {len(behaviour.steps)} steps:" if behaviour.steps else ""
         lines.append(f"{behaviour.why}{after}")
-    for at, step in enumerate(behaviour.steps, 1):
-        lines.append(f"{at:4}  {named(step.action, step.bound)}")
-        lines += [f"          {difference(cell, *e)}" for cell, e in step.changed.items()]
+    lines += _listed(behaviour.steps, 1)
+    if isinstance(behaviour, Lasso):
+        again = "and so on for ever:" if behaviour.cycle else "and nothing more has to happen"
+        lines += [f"      {again}", *_listed(behaviour.cycle, len(behaviour.steps) + 1)]
     return "\n".join(lines)
+
+
+def _listed(steps: Iterable[Taken], first: int) -> Iterator[str]:
+    for at, step in enumerate(steps, first):
+        yield f"{at:4}  {named(step.action, step.bound)}"
+        yield from (f"          {difference(cell, *e)}" for cell, e in step.changed.items())
 
 
 def difference(cell: Cell, old: Any, new: Any) -> str:
@@ -143,19 +151,22 @@ def as_json(behaviour: Behaviour[S]) -> str:
     """The behaviour as one JSON object; the last keys only for a counterexample."""
     found: dict[str, Any] = {
         "first": {show(cell): plain(value) for cell, value in behaviour.first.cells()},
-        "steps": [
-            {
-                "action": step.action,
-                "bound": _plain_dict(step.bound),
-                "changed": {show(c): [*map(plain, held)] for c, held in step.changed.items()},
-            }
-            for step in behaviour.steps
-        ],
+        "steps": [_plain_step(step) for step in behaviour.steps],
     }
     if isinstance(behaviour, Counterexample):
         found |= {"claim": behaviour.claim, "bound": _plain_dict(behaviour.bound)}
         found |= {"why": behaviour.why}
+    if isinstance(behaviour, Lasso):
+        found |= {"cycle": [*map(_plain_step, behaviour.cycle)], "since": behaviour.since}
     return json.dumps(found, indent=1)
+
+
+def _plain_step(step: Taken) -> dict[str, Any]:
+    return {
+        "action": step.action,
+        "bound": _plain_dict(step.bound),
+        "changed": {show(c): [*map(plain, held)] for c, held in step.changed.items()},
+    }
 
 
 def plain(value: Any) -> Any:

@@ -14,13 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from resource import RUSAGE_SELF, getpagesize, getrusage
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mesos_spec.kernel import Cells, Effects, show
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.tools.search.blame import Wrong, blame
 from mesos_spec.tools.search.memo import Memoised
 from mesos_spec.tools.search.worlds import Asked, Broken, Plain, Raised, World
+
+if TYPE_CHECKING:
+    from mesos_spec.tools.search.verdicts import Verdict
 
 S = TypeVar("S", bound=Cells)
 N = TypeVar("N")
@@ -93,6 +96,8 @@ class Result(Generic[S]):
     )
     deadlock: Behaviour[S] | None  #: a shortest way to one
     broken: Counterexample[S] | None
+    orbits: int = 0  #: states that were looked at, if each stood for all that are like it
+    eventually: tuple[Verdict[S], ...] = ()  #: what `liveness` found; empty if it was not asked
 
     @property
     def counts(self) -> Counts:
@@ -119,7 +124,8 @@ class Result(Generic[S]):
     @property
     def ok(self) -> bool:
         """Whether the model is checked and everything claimed of it holds."""
-        return self.finished and self.broken is None and not self.unseen
+        live = all(verdict.ok for verdict in self.eventually)
+        return self.finished and self.broken is None and not self.unseen and live
 
 
 def check(
@@ -166,7 +172,7 @@ def check(
 
 def search(model: Model[S], world: World[N, S], limits: Limits) -> Result[S]:
     """Search `model` in a world that says what its steps are, and which are broken."""
-    return _Search(model, world, limits).run()
+    return Search(model, world, limits).run()
 
 
 def _if_small(model: Model[S], limits: Limits) -> Result[S] | None:
@@ -216,7 +222,7 @@ def held_mb() -> float:
 
 
 @dataclass(frozen=True)
-class _Fault:
+class Fault:
     """What is broken, and where: in a state, or by a step from it."""
 
     claim: str
@@ -227,14 +233,15 @@ class _Fault:
     step: tuple[str, Mapping[str, Any]] | None = None
 
 
-def _fault(broken: Broken, at: int, step: tuple[str, Mapping[str, Any]] | None = None) -> _Fault:
+def fault_of(broken: Broken, at: int, step: tuple[str, Mapping[str, Any]] | None = None) -> Fault:
+    """A claim that is broken in a state, or by a step from it."""
     claim, bound = broken
     names = ", ".join(f"{name}={value}" for name, value in bound.items())
     why = f"{claim} does not hold" + (f" for {names}" if names else "")
-    return _Fault(claim, bound, why, at, step=step)
+    return Fault(claim, bound, why, at, step=step)
 
 
-class _Search(Generic[S, N]):
+class Search(Generic[S, N]):
     """One search.  States are numbered in the order they are found; a parent is found first."""
 
     def __init__(self, model: Model[S], world: World[N, S], limits: Limits) -> None:
@@ -247,7 +254,7 @@ class _Search(Generic[S, N]):
         self.deadlock: int | None = None
         self.unseen = {claim.name for claim in model.spec.sometimes}
         self.witnesses: dict[str, int] = {}
-        self.fault: _Fault | None = None
+        self.fault: Fault | None = None
         self.looking_at = 0  # the state that is being asked
 
     def run(self) -> Result[S]:
@@ -259,7 +266,7 @@ class _Search(Generic[S, N]):
             found = blame(error)
             if found is None:
                 raise
-            self.fault = _Fault(WRONG, {}, str(found), self.looking_at, wrong=found)
+            self.fault = Fault(WRONG, {}, str(found), self.looking_at, wrong=found)
         return self._result(stopped)
 
     def _run(self) -> str:
@@ -288,7 +295,7 @@ class _Search(Generic[S, N]):
         self.parents.append(parent)
         broken = self.world.broken(node)
         if broken is not None:
-            self.fault = _fault(broken, number)
+            self.fault = fault_of(broken, number)
         if self.unseen:
             for name in self.world.seen(node, self.unseen):
                 self.witnesses[name] = number
@@ -304,11 +311,11 @@ class _Search(Generic[S, N]):
         delivered: set[Any] = set()
         for step in self.world.steps(node):
             if isinstance(step, Raised):
-                self.fault = _Fault(step.action, step.bound, step.says, at, wrong=step.error)
+                self.fault = Fault(step.action, step.bound, step.says, at, wrong=step.error)
                 return
             steps += 1
             if step.breaks is not None:
-                self.fault = _fault(step.breaks, at, (step.action, step.bound))
+                self.fault = fault_of(step.breaks, at, (step.action, step.bound))
                 return
             delivered.update(step.delivers)
             self._visit(step.to, at)
@@ -320,7 +327,7 @@ class _Search(Generic[S, N]):
             self._stuck(at)
         for cell, message in self.world.mail(node):
             if (cell, message) not in delivered:
-                self.fault = _fault((HEADS, {"channel": show(cell), "message": message}), at)
+                self.fault = fault_of((HEADS, {"channel": show(cell), "message": message}), at)
                 return
 
     def _stuck(self, at: int) -> None:
@@ -332,7 +339,7 @@ class _Search(Generic[S, N]):
         if self.deadlock is None:
             self.deadlock = at
         if quiescent is not None:
-            self.fault = _fault((DEADLOCK, {}), at)
+            self.fault = fault_of((DEADLOCK, {}), at)
 
     # ---- ways back -------------------------------------------------------------------------
     def _way_to(self, number: int) -> tuple[Taken, ...]:
@@ -356,7 +363,7 @@ class _Search(Generic[S, N]):
     def _behaviour(self, number: int) -> Behaviour[S]:
         return Behaviour(self.world.state(self.world.first), self._way_to(number))
 
-    def _counterexample(self, fault: _Fault) -> Counterexample[S]:
+    def _counterexample(self, fault: Fault) -> Counterexample[S]:
         way = self._way_to(fault.at)
         if fault.step is not None:
             way = (*way, self._taken(self.nodes[fault.at], *fault.step))

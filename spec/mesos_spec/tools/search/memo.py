@@ -134,6 +134,11 @@ class Memoised(Generic[S]):
         breaks = broken_by(self.spec, s, s.after(effects), effects)
         return _Way(bound, writes, delivered(effects), breaks)
 
+    def asker(self, name: str, ask: Callable[[S], A]) -> Callable[[Row], A]:
+        """A question of one's own, remembered like those of the specification."""
+        question = Question(name, self._packing, ask)
+        return lambda node: question.answer(self._packing.widened(node))
+
     def state(self, node: Row) -> S:
         """The state that a row stands for."""
         return self._packing.show(self._packing.widened(node)).copy()
