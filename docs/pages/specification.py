@@ -8,7 +8,7 @@ from typing import Any
 
 from docs.pages import reading
 from docs.pages.text import code, codes, page, paragraphs, requirements, sentence, table
-from mesos_spec import allocation, framework, messages
+from mesos_spec import allocation, framework, messages, progress
 from mesos_spec.framework import CLAUSES, DUTIES
 from mesos_spec.kernel import Action, Always, EachStep, Eventually, Named, Sometimes
 from mesos_spec.kernel.model import Model
@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[type, str]] = {
 
 def claims(kind: type) -> list[Named]:
     """All properties of one kind, in the order of their modules."""
-    modules = (*CLAIMS, allocation, framework, witnesses, meetings, *SUBJECTS)
+    modules = (*CLAIMS, allocation, framework, witnesses, meetings, progress, *SUBJECTS)
     found = [thing for module in modules for thing in vars(module).values()]
     return list(
         {one.name: one for one in found if isinstance(one, Named) and type(one) is kind}.values()
