@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "surprises": "what people believe about Mesos that is not so, each with its shortest story",
     "graph": "the state graph of a small model: DOT, GraphML or JSON",
     "export": "a model for other tools: a TLA+ module, behaviours as ITF",
+    "mutants": "leave out every guard, effect and part of a claim: does anything notice?",
     "list": "models, actions and properties, each with its sentence",
 }
 

@@ -8,6 +8,7 @@ compared word by word.
 from __future__ import annotations
 
 from mesos_spec.domains import agents, epochs, frameworks, lines
+from mesos_spec.heard import heard_call
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId
 from mesos_spec.kernel import Always, EachStep, each_step
 from mesos_spec.masters import is_subscribed
@@ -29,7 +30,6 @@ from mesos_spec.messages import (
     UpdateFramework,
 )
 from mesos_spec.network import NO_STREAM, is_connected, link_of
-from mesos_spec.promises import heard_call
 from mesos_spec.properties import sent
 from mesos_spec.reconciliation import is_known, told, updates_told
 from mesos_spec.state import Standing, State, is_terminal

@@ -7,13 +7,13 @@ specification's.  Why it is not so, and what to do about it, is in `surprises`.
 from __future__ import annotations
 
 from mesos_spec.domains import agents, epochs, frameworks, lines, named_tasks, schedulers
+from mesos_spec.heard import heard_call
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, SchedulerId, TaskId
 from mesos_spec.kernel import always, each_step
 from mesos_spec.masters import is_subscribed
 from mesos_spec.messages import Accept, Offers, Reconcile, Rescind, TaskUpdate, Update
 from mesos_spec.network import NO_STREAM, own_link, own_stream
 from mesos_spec.offers import is_of
-from mesos_spec.promises import heard_call
 from mesos_spec.properties import sent
 from mesos_spec.state import Phase, Reign, Standing, State, is_terminal
 from mesos_spec.tasks import may_use

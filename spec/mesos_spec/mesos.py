@@ -20,6 +20,9 @@ from mesos_spec import (
     offers,
     processes,
     promises,
+    promises_of_agents,
+    promises_of_masters,
+    promises_of_schedulers,
     properties,
     queues,
     reconciliation,
@@ -28,7 +31,7 @@ from mesos_spec import (
     tasks,
     updates,
 )
-from mesos_spec.kernel import Action
+from mesos_spec.kernel import Action, Always, EachStep
 from mesos_spec.state import State
 
 SUBJECTS = (
@@ -55,10 +58,22 @@ ACTIONS: dict[str, Action[State, ...]] = {
     if isinstance(thing, Action) and thing.body.__module__ == subject.__name__
 }
 
+#: Modules of claims: of states, and of single steps.
+CLAIMS: tuple[Any, ...] = (
+    properties,
+    continuity,
+    promises,
+    reconciliation,
+    answers,
+    promises_of_masters,
+    promises_of_agents,
+    promises_of_schedulers,
+)
 #: All that is claimed of every state, and of every step.
-CLAIMS = (properties, continuity, promises, reconciliation, answers)
-ALWAYS = tuple(claim for module in CLAIMS for claim in module.ALWAYS)
-EACH_STEP = tuple(claim for module in CLAIMS for claim in module.EACH_STEP)
+ALWAYS: tuple[Always[State, ...], ...] = tuple(c for module in CLAIMS for c in module.ALWAYS)
+EACH_STEP: tuple[EachStep[State, ...], ...] = tuple(
+    c for module in CLAIMS for c in module.EACH_STEP
+)
 
 
 def of(party: str) -> dict[str, Action[State, ...]]:

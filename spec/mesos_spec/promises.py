@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mesos_spec.domains import agents, epochs, lines, links, schedulers, streams
+from mesos_spec.heard import heard_call
 from mesos_spec.ids import (
     AgentId,
     Epoch,
@@ -48,16 +49,6 @@ from mesos_spec.tasks import is_active, may_run, may_use
 
 
 # ---- calls ---------------------------------------------------------------------------------
-def heard_call(before: State, after: State, line: LineId) -> object:
-    """The call that a master took from a line in this step, if its scheduler is still there."""
-    old = before.calls[line].mail
-    if not old or after.calls[line].mail != old[1:]:
-        return None
-    there = before.scheduler[line.scheduler].line == line
-    leads = before.reign[line.epoch] == Reign.LEADING
-    return old[0] if there and leads else None
-
-
 @each_step("calls", cites=("S13",), line=lines)
 def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
     """A call of who is not subscribed, or on an older stream, has no effect (S13)."""

@@ -14,11 +14,11 @@ A KILL of a task that runs nowhere is answered in the same way (KIL-1).
 from __future__ import annotations
 
 from mesos_spec.domains import epochs, frameworks, lines
+from mesos_spec.heard import heard_call
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, StreamId, TaskId
 from mesos_spec.kernel import Always, EachStep, each_step
 from mesos_spec.masters import is_subscribed
 from mesos_spec.messages import Event, Reconcile, TaskUpdate
-from mesos_spec.promises import heard_call
 from mesos_spec.properties import sent
 from mesos_spec.state import Standing, State
 

@@ -63,6 +63,7 @@ TALKED = model(
     script=QUEUED,
     prompt="events calls",
     room=1,
+    sometimes=(seen.a_message_arrives,),
 )
 
 REPEATED = model(

@@ -11,6 +11,7 @@ from mesos_spec.kernel import sometimes
 from mesos_spec.messages import (
     Accept,
     Failure,
+    Message,
     Rescind,
     RunTask,
     TaskUpdate,
@@ -324,3 +325,10 @@ def a_task_outlives_its_framework(
     """A task runs whose framework was removed: the order to end it is yet to arrive."""
     gone = s.frameworks[epoch, framework].standing == Standing.REMOVED
     return gone and any(task.framework == framework for task in s.runs[agent])
+
+
+@sometimes(cites=("KIL-9",), epoch=epochs, framework=frameworks)
+def a_message_arrives(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
+    """What an executor has to say is on its way to its scheduler."""
+    stream = s.frameworks[epoch, framework].stream
+    return stream is not None and any(isinstance(e, Message) for e in s.events[stream].mail)
