@@ -21,6 +21,7 @@ from mesos_spec.models import (
     of_offers,
     of_progress,
     of_refusals,
+    of_scale,
     of_tasks,
 )
 from mesos_spec.models.interactions import with_meetings
@@ -46,4 +47,4 @@ BESIDE: tuple[Model[Any], ...] = (*of_ledger.MODELS, *of_refusals.MODELS)
 
 def named(name: str) -> Model[Any]:
     """The model of that name.  Raises KeyError if there is none."""
-    return {one.name: one for one in (*MODELS, *BESIDE)}[name]
+    return {one.name: one for one in (*MODELS, *BESIDE, *of_scale.MODELS)}[name]
