@@ -28,8 +28,6 @@ FIGURES: Final = {
     "failover_s_up": "failover",
     "failover_s_mesos_backoff": "failover",
     "checker_states_per_s": "checker",
-    "checker_numba_states_per_s": "checker",
-    "checker_numpy_states_per_s": "checker",
     "judge_steps_per_s": "judge",
 }
 

@@ -27,8 +27,6 @@ FIGURES = {
     "failover_s_up": "from the leader's death until everybody is back",
     "failover_s_mesos_backoff": "the same, with Apache Mesos' registration back-off",
     "checker_states_per_s": "distinct states of a model checked",
-    "checker_numba_states_per_s": "of a model of millions, compiled",
-    "checker_numpy_states_per_s": "the same, with numpy alone",
     "judge_steps_per_s": "steps of a trace judged",
 }
 

@@ -1,8 +1,8 @@
 """Models of millions of states, for the fast search: what many parties do at once.
 
 Every party is as in the small models; there are more of them, connections break, and little is
-prompt.  They are for nights and for measuring, so they stand beside the others and are found by
-name.
+prompt.  Their counts are not pinned: they have not been searched to the end.  So they stand beside
+the others and are found by name only.
 """
 
 from __future__ import annotations
