@@ -91,8 +91,6 @@ def said(result: Result[Any]) -> str:
 def details(result: Result[Any]) -> str:
     """What the line has no room for; empty if there is nothing to say."""
     lines = [f"  {sentence}" for sentence in changed(result)]
-    if lines:
-        lines.append(f"  to pin what was found: {result.counts}")
     if result.broken is not None:
         lines.append(indent(as_text(result.broken), "  "))
     for verdict in result.eventually:
