@@ -88,7 +88,7 @@ class SimScheduler(Node):
     def start(self) -> None:
         """Start, or start again with the framework id it was given."""
         ids = trace.RecordedIds(SimIds(self.loop.random(f"ids {self.name}.{self.life + 1}")))
-        recovered = {**self.kept, "tasks": dict.fromkeys(self.items.running)}
+        recovered = {**self.kept, "tasks": self.user.agents()}
         core = SchedulerCore(self._config, ids, recovered)
         self.error = None
         self.begin(core, ids, tracing.config_of(self._config), self.name)

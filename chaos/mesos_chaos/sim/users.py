@@ -144,6 +144,14 @@ class User:
             data=None if executor is None else self._want.command.encode(),
         )
 
+    def agents(self) -> dict[str, str]:
+        """The agent of each task that is not known to have ended.
+
+        A master that leads anew answers for a task it never heard of once that task's agent is
+        back; not knowing the agent, it must wait until all of them have had their time (REC-2).
+        """
+        return {task_id: self._places[task_id][0] for task_id in self.items.running}
+
     # ---- what becomes of them ------------------------------------------------------------------
     def update(self, status: TaskStatus) -> None:
         """The framework is told of a task."""
