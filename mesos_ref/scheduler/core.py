@@ -160,7 +160,7 @@ class SchedulerCore:
             self._on_error(event)
         elif state.standing == "subscribed":
             self._line.hear(now_us)
-            self._on_news(event)
+            self._on_news(event, now_us)
 
     def _on_subscribed(self, subscribed: wire.Subscribed, now_us: int) -> None:
         state = self.state
@@ -188,10 +188,10 @@ class SchedulerCore:
         self._effects.append(Deliver(event))
         self._line.stop(None if self._leaving else event.error.message)
 
-    def _on_news(self, event: wire.Event) -> None:
+    def _on_news(self, event: wire.Event, now_us: int) -> None:
         """An event of a subscription under way. What we don't know is delivered, too."""
         if event.type == "UPDATE" and event.update is not None:
-            self._on_update(event, event.update.status)
+            self._on_update(event, event.update.status, now_us)
             return
         if event.type == "OFFERS" and event.offers is not None:
             self._did.append(("hear_offers", {}))
@@ -206,11 +206,12 @@ class SchedulerCore:
             self._did.append(("hear_failure", {}))
         self._effects.append(Deliver(event))
 
-    def _on_update(self, event: wire.Event, status: TaskStatus) -> None:
+    def _on_update(self, event: wire.Event, status: TaskStatus, now_us: int) -> None:
         """Deliver it if it is new, acknowledge it if the user's code has handled it already."""
         state = self.state
         self._did.append(("hear_update", {}))
-        state.note(status)
+        if state.note(status):
+            self._reconcile_soon(now_us)
         if status.uuid is None:
             self._effects.append(Deliver(event))
             return
@@ -295,6 +296,12 @@ class SchedulerCore:
         self._reconcile_wait_us = self.config.reconcile_us
         self._ask_about_tasks(now_us)
         self._line.call(wire.Call(type="RECONCILE", reconcile=wire.Reconcile()))
+
+    def _reconcile_soon(self, now_us: int) -> None:
+        """There is one more to ask about: the waiting begins anew."""
+        at_us = now_us + self.config.reconcile_us
+        self._reconcile_at = min(at_us, self._reconcile_at or at_us)
+        self._reconcile_wait_us = 2 * self.config.reconcile_us
 
     def _ask_about_tasks(self, now_us: int) -> None:
         state = self.state

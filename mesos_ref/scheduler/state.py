@@ -44,7 +44,8 @@ class State:
         self.delivered: dict[tuple[str, bytes], bool] = {}
         #: Task -> agent, of what may be alive.
         self.tasks = tasks
-        #: Tasks no update has come for since they were asked about, in asking order.
+        #: Tasks to be asked about again, in asking order: since they were asked about no update has
+        #: come for them, or that they are unreachable.
         self.unanswered: dict[str, None] = {}
         #: View keys that may have changed, in order; kept only if somebody watches.
         self.dirty: dict[str, None] = {}
@@ -70,13 +71,22 @@ class State:
 
     # Updates and tasks --------------------------------------------------------------------------
 
-    def note(self, status: TaskStatus) -> None:
-        """Learn from an update whether its task may still be alive."""
-        self.unanswered.pop(status.task_id, None)
+    def note(self, status: TaskStatus) -> bool:
+        """Learn from an update whether its task may still be alive.
+
+        Returns whether it is one more to be asked about: an unreachable task ends unseen if its
+        agent comes back without it, and the master did not know it.
+        """
+        was_unanswered = status.task_id in self.unanswered
+        if status.state == "TASK_UNREACHABLE":
+            self.unanswered[status.task_id] = None
+        else:
+            self.unanswered.pop(status.task_id, None)
         if status.state in TERMINAL_STATES or status.state == "TASK_UNKNOWN":
             self.tasks.pop(status.task_id, None)
         else:
             self.tasks[status.task_id] = status.agent_id or self.tasks.get(status.task_id)
+        return status.task_id in self.unanswered and not was_unanswered
 
     def remember(self, task_id: str, uuid: bytes, handled: bool) -> None:
         """Keep an update in mind, and forget the oldest if there are too many."""

@@ -405,6 +405,53 @@ def test_tasks_not_answered_for_are_asked_about_again_and_again_but_ever_less() 
     assert len(desk.calls("RECONCILE")) == asked_so_far
 
 
+def asking_times(desk: Desk, times: int, until: int = 10_000) -> list[int]:
+    """When the next RECONCILEs are made, in microseconds; the master is heard all the time."""
+    found: list[int] = []
+    for _ in range(until):
+        before = len(desk.calls("RECONCILE"))
+        desk.hear(Heartbeat("s1"))
+        desk.wait(5 * SECOND_US)
+        if len(desk.calls("RECONCILE")) > before:
+            found.append(desk.now_us)
+        if len(found) == times:
+            break
+    return found
+
+
+def test_an_unreachable_task_is_asked_about_until_its_agent_is_back() -> None:
+    """REC-4, REC-10: of a task that its agent never had, nobody else would ever speak again."""
+    desk = Desk(recovered={"framework_id": FRAMEWORK, "tasks": {"t1": "a1"}})
+    desk.subscribe()
+    desk.hear(EventHeard("s1", 1, update("t1", "TASK_UNREACHABLE", None)))
+    times = [desk.now_us]
+    for n in range(7):
+        times += asking_times(desk, 1)
+        asked = desk.calls("RECONCILE")[-1].reconcile
+        assert asked is not None
+        assert [t.task_id for t in asked.tasks] == ["t1"]
+        desk.hear(EventHeard("s1", 2 + n, update("t1", "TASK_UNREACHABLE", None)))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == desk.config.reconcile_max_us
+    desk.hear(EventHeard("s1", 99, update("t1", "TASK_GONE", None)))
+    assert asking_times(desk, 1, until=200) == []
+
+
+def test_a_task_that_becomes_unreachable_is_asked_about_soon_whatever_else_is_awaited() -> None:
+    desk = Desk(recovered={"framework_id": FRAMEWORK, "tasks": {"t1": "a1", "t2": "a2"}})
+    desk.subscribe()
+    desk.hear(EventHeard("s1", 1, update("t2", "TASK_RUNNING", None)))
+    asking_times(desk, 6)
+    desk.hear(EventHeard("s1", 2, update("t2", "TASK_UNREACHABLE", None)))
+    told_us = desk.now_us
+    (asked_us,) = asking_times(desk, 1)
+    assert asked_us - told_us <= 2 * desk.config.reconcile_us
+    asked = desk.calls("RECONCILE")[-1].reconcile
+    assert asked is not None
+    assert [t.task_id for t in asked.tasks] == ["t1", "t2"]
+
+
 def test_many_tasks_are_asked_about_in_several_calls() -> None:
     tasks = {f"t{i}": "a1" for i in range(2_500)}
     desk = Desk(recovered={"framework_id": FRAMEWORK, "tasks": tasks})
