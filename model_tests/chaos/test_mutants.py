@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mesos_chaos.mutants import Mutant, MutantError, mutants_in, parse_mutant, shipped_mutants
-from mesos_chaos.mutants.hunt import SEEDS_WHERE, hunt
+from mesos_chaos.mutants.hunt import SEEDS_WHERE, Catch, hunt
 from mesos_chaos.plan import shipped
 
 MUTANTS = shipped_mutants()
@@ -74,6 +74,30 @@ def test_what_is_no_bug_survives() -> None:
     assert not found.caught
     assert found.property == ""
     assert found.plans == SEEDS_WHERE
+
+
+CANNOT_SETTLE = """
+title = "A plan that nothing can settle"
+why = "Its one item wants more than any agent of the cluster has, so that nobody ever runs it."
+cluster = { masters = 1, agents = 1 }
+workload = [{ name = "greedy", items = 1, cpus = 100.0 }]
+expect = { settles_within_s = 2.0 }
+"""
+
+
+def test_a_plan_that_does_not_settle_without_the_mutant_is_no_catch(tmp_path: Path) -> None:
+    plan = tmp_path / "greedy.toml"
+    plan.write_text(CANNOT_SETTLE)
+    mutant = MUTANTS["library_does_not_ask"]
+    found = hunt(mutant.model_copy(update={"where": (str(plan),)}), budget_s=60.0, seeds=0)
+    assert not found.caught
+    assert found.restless == [f"{plan} #{seed}" for seed in range(SEEDS_WHERE)]
+
+
+def test_a_plan_that_only_the_mutant_keeps_from_settling_is_a_catch_of_its_own_kind() -> None:
+    found = hunt(MUTANTS["unreachable_is_not_asked_again"], budget_s=60.0, seeds=0)
+    assert (found.kind, found.restless) == (Catch.UNSETTLED, [])
+    assert found.property == "does not settle: lost: 3 items are not done"
 
 
 def test_a_failure_of_the_harness_is_no_catch() -> None:

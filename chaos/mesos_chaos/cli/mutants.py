@@ -56,20 +56,24 @@ def run(args: argparse.Namespace) -> int:
                 "tiers": list(mutant.tiers),
                 "breaks": mutant.breaks,
                 "caught": found.caught,
+                "kind": found.kind,
                 "property": found.property,
                 "plans": found.plans,
                 "cpu_s": round(found.cpu_s, 2),
                 "scenario": found.scenario,
                 "seed": found.seed,
+                "restless": found.restless,
             }
         )
         if not args.json:
             word = "caught  " if found.caught else "SURVIVED"
             effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
-            where = f"  {found.scenario} #{found.seed}" if found.caught else ""
+            where = f"  {found.scenario} #{found.seed} {found.kind}" if found.caught else ""
             print(f"{word} {name:<31} {effort}{where}", flush=True)
             if found.property:
                 print(f"{'':9}{found.property[:110]}", flush=True)
+            for plan in found.restless:
+                print(f"{'':9}no catch: {plan} does not settle without it either", flush=True)
     caught = sum(bool(row["caught"]) for row in rows)
     if args.json:
         print(json.dumps({"mutants": rows, "caught": caught}))

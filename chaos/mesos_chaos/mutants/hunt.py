@@ -3,7 +3,9 @@
 Each mutant is hunted in a process of its own.  The hunt tries the scenarios that its file names,
 then every shipped one, seed after seed.  A mutant is *caught* when the judge names a violation,
 when a run does not settle after the heal, when a core holds what it must not or forgets a timer, or
-when it raises on what a peer sent; a failure of the harness itself is no catch.
+when it raises on what a peer sent; a failure of the harness itself is no catch.  Not settling is
+the mutant's doing only if the clean code settles: the same plan is run once more without it, and
+a plan that does not settle either way is *restless*, and no catch.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from mesos_chaos.mutants import Mutant, MutantError
@@ -22,6 +25,25 @@ from mesos_chaos.plan import Plan, load_scenario, shipped
 from mesos_spec.tools.judging.verdict import Kind
 
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
+
+
+class Catch(StrEnum):
+    """What gave a mutant away."""
+
+    VIOLATION = "violation"  #: the judge names a property
+    LATE = "late"  #: a timer was forgotten
+    LEAK = "leak"  #: a core holds what it must not
+    RAISED = "raised"  #: a core raised on what a peer sent
+    UNSETTLED = "unsettled"  #: it does not settle, though the clean code does
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What a run broke: of which kind, in a sentence, and the evidence."""
+
+    kind: Catch
+    says: str
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +58,8 @@ class Hunt:
     scenario: str = ""
     seed: int = 0
     evidence: str = ""
+    kind: str = ""  #: a `Catch`, if it was caught
+    restless: list[str] = field(default_factory=list)  #: plans the clean code does not settle
 
 
 def hunt(mutant: Mutant, budget_s: float, seeds: int = 20) -> Hunt:
@@ -65,19 +89,38 @@ def _plans(mutant: Mutant, seeds: int) -> Iterator[tuple[str, int]]:
 def _hunt_here(mutant: Mutant, budget_s: float, seeds: int) -> Hunt:
     """Hunt in this process, into which the mutant has been planted."""
     plans = 0
+    restless: list[str] = []
     for name, seed in _plans(mutant, seeds):
         if time.process_time() > budget_s:
             break
         plans += 1
-        broken, evidence = what_broke(load_scenario(name)[1].model_copy(update={"seed": seed}))
-        if broken:
-            spent_s = time.process_time()
-            return Hunt(mutant.id, True, broken, plans, spent_s, name, seed, evidence)
-    return Hunt(mutant.id, False, "", plans, time.process_time())
+        broken = what_broke(_plan(name, seed))
+        if broken is None:
+            continue
+        if broken.kind is Catch.UNSETTLED and not _clean_is_well(name, seed):
+            restless.append(f"{name} #{seed}")
+            continue
+        spent_s = time.process_time()
+        return Hunt(
+            *(mutant.id, True, broken.says, plans, spent_s, name, seed, broken.evidence),
+            kind=broken.kind,
+            restless=restless,
+        )
+    return Hunt(mutant.id, False, "", plans, time.process_time(), restless=restless)
 
 
-def what_broke(plan: Plan) -> tuple[str, str]:
-    """What a run of `plan` broke, and the evidence; nothing if it went well.
+def _plan(name: str, seed: int) -> Plan:
+    return load_scenario(name)[1].model_copy(update={"seed": seed})
+
+
+def _clean_is_well(name: str, seed: int) -> bool:
+    """Whether a process without the mutant runs that plan and breaks nothing."""
+    command = [sys.executable, "-m", "mesos_chaos.mutants.hunt", "clean", name, str(seed)]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def what_broke(plan: Plan) -> Broken | None:
+    """What a run of `plan` broke; nothing if it went well.
 
     Raises what the harness raises.
     """
@@ -87,18 +130,20 @@ def what_broke(plan: Plan) -> tuple[str, str]:
         result, _ = simulate(plan)
     except Exception as error:
         if _raised_in_product(error):
-            return f"a core raised {type(error).__name__}", repr(error)
+            says = f"a core raised {type(error).__name__}"
+            return Broken(Catch.RAISED, says, repr(error))
         raise
     for violation in result.verdict.violations:
         if violation.kind is not Kind.HARNESS:
-            return violation.says, violation.text()
+            return Broken(Catch.VIOLATION, violation.says, violation.text())
     if result.late:
-        return f"late: {result.late[0]}", "; ".join(result.late)
+        return Broken(Catch.LATE, f"late: {result.late[0]}", "; ".join(result.late))
     if result.leaks:
-        return f"leak: {result.leaks[0]}", "; ".join(result.leaks)
+        return Broken(Catch.LEAK, f"leak: {result.leaks[0]}", "; ".join(result.leaks))
     if not result.settled and not result.verdict.violations:
-        return f"does not settle: {result.pending[0]}", "; ".join(result.pending)
-    return "", ""
+        says = f"does not settle: {result.pending[0]}"
+        return Broken(Catch.UNSETTLED, says, "; ".join(result.pending))
+    return None
 
 
 def _raised_in_product(error: Exception) -> bool:
@@ -111,7 +156,12 @@ def _raised_in_product(error: Exception) -> bool:
 
 
 def main() -> None:
-    """Child process: the mutant comes on standard input, the result goes to standard output."""
+    """Child process: the mutant comes on standard input, the result goes to standard output.
+
+    As `clean NAME SEED` it takes no mutant; it ends with 0 if nothing was broken, else with 1.
+    """
+    if sys.argv[1] == "clean":
+        sys.exit(0 if what_broke(_plan(sys.argv[2], int(sys.argv[3]))) is None else 1)
     budget_s, seeds = float(sys.argv[1]), int(sys.argv[2])
     mutant = Mutant.model_validate_json(sys.stdin.read())
     from mesos_chaos.mutants.planting import is_planted, plant
