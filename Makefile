@@ -54,7 +54,7 @@ nightly: $(INSTALLED) ## everything, with many more examples and a new seed each
 	$(BIN)/mesos-chaos run
 
 docs: $(INSTALLED) ## write docs/reference anew from the code
-	$(BIN)/python -m docs.generate $(ARGS)
+	$(BIN)/python -m docs.generate --searched $(ARGS)
 
 system-deps: ## install the Debian packages that the tests use (as root)
 	@missing=""; for package in $(DEBIAN); do \

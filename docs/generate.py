@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from docs.pages import (
     chaos,
     commands,
+    diagrams,
     interactions,
     measured,
     requirements,
@@ -40,10 +41,14 @@ PAGES: dict[str, Callable[[], str]] = {
     "README.md": lambda: measured.put_in((ROOT / "README.md").read_text()),
 }
 
+#: The same, of pages for which models have to be searched: a minute.
+SEARCHED: dict[str, Callable[[], str]] = {"docs/reference/state-diagrams.md": diagrams.diagrams}
 
-def stale() -> list[str]:
-    """The pages that are not what the code says."""
-    return [path for path, made in PAGES.items() if _there(path) != made()]
+
+def stale(pages: Mapping[str, Callable[[], str]]) -> dict[str, str]:
+    """The pages that are not what the code says, with what should be in them."""
+    made = {path: make() for path, make in pages.items()}
+    return {path: text for path, text in made.items() if _there(path) != text}
 
 
 def _there(path: str) -> str:
@@ -55,11 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write all pages, or say which would change."""
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--searched", action="store_true", help="also what models are searched for")
     args = parser.parse_args(argv)
-    found = stale()
-    for path in found:
+    found = stale({**PAGES, **SEARCHED} if args.searched else PAGES)
+    for path, text in found.items():
         if not args.check:
-            (ROOT / path).write_text(PAGES[path]())
+            (ROOT / path).write_text(text)
         print(f"{'stale' if args.check else 'written'}: {path}")
     return 1 if args.check and found else 0
 

@@ -25,7 +25,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks
 from docs import generate
-from docs.pages import chaos, measured, reading, requirements
+from docs.pages import chaos, diagrams, measured, reading, requirements
 from docs.pages.specification import KINDS, claims
 from mesos_chaos.mutants import shipped_mutants
 from mesos_spec.mesos import ACTIONS
@@ -40,6 +40,20 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 @pytest.mark.parametrize("path", generate.PAGES)
 def test_generated_pages_are_fresh(path: str) -> None:
     assert (ROOT / path).read_text() == generate.PAGES[path](), "stale: run `make docs`"
+
+
+def test_state_diagrams_have_the_arrows_of_small_models() -> None:
+    drawn = (ROOT / "docs/reference/state-diagrams.md").read_text()
+    found = diagrams.seen_in(diagrams.REDRAWN)
+    arrows = {f"{old} --> {new}: " for theirs in found.values() for old, new in theirs}
+    assert len(arrows) >= 20
+    assert not {arrow for arrow in arrows if arrow not in drawn}, "run `make docs`"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("path", generate.SEARCHED)
+def test_pages_that_are_searched_for_are_fresh(path: str) -> None:
+    assert (ROOT / path).read_text() == generate.SEARCHED[path](), "stale: run `make docs`"
 
 
 def test_a_stale_page_is_found_and_written(

@@ -31,7 +31,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 #: Models that together take every arrow there is in the quick ones; and those a test redraws.
 DRAWN = (
-    *("kills", "offers", "late-answers", "restarts", "restarts-without-checkpoints", "misfits"),
+    *("kills", "offers", "late-answers", "restarts", "restarts-without-checkpoints"),
     *("reconciliation", "replacements", "election", "burials", "executors"),
 )
 REDRAWN = ("kills", "offers", "restarts-without-checkpoints")
