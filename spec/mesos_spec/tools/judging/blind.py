@@ -298,6 +298,8 @@ def _ticked(judge: Judge, node: Node, record: Record, shown: dict[str, Any]) -> 
     for key in sorted({*shown, *gone}):
         if key.startswith("filters/"):
             _, framework, agent, role = key.split("/", 3)
+            if _is_unreachable(shown.get(f"agents/{agent}")):
+                continue  # they go with their agent, whether or not their time is up
             before, after = list(node.shown.get(key) or []), list(shown.get(key) or [])
             for amount in before:
                 if amount in after:
@@ -313,7 +315,7 @@ def _ticked(judge: Judge, node: Node, record: Record, shown: dict[str, Any]) -> 
         if sent.msg is not None and sent.msg.get("kind") == "Ping" and sent.id is not None:
             yield "ping", {"agent": judge.post.link(sent.id[0]).agent}
     for key, value in sorted(shown.items()):
-        if key.startswith("agents/") and (value or {}).get("standing") == "unreachable":
+        if key.startswith("agents/") and _is_unreachable(value):
             yield "mark_unreachable", {"agent": key.split("/", 1)[1]}
     for key, value in sorted(shown.items()):
         if key.startswith("frameworks/") and value == {"standing": "removed"}:
@@ -323,6 +325,10 @@ def _ticked(judge: Judge, node: Node, record: Record, shown: dict[str, Any]) -> 
             made = wire._offer(offered, judge.post.ids)
             names = {"agent": made.offer.agent, "framework": wire.text(offered["framework_id"])}
             yield "offer", {**names, "role": made.role, "offer": made.offer.id}
+
+
+def _is_unreachable(agent: Any) -> bool:
+    return bool(agent) and agent.get("standing") == "unreachable"
 
 
 def _of_agent(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
