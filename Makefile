@@ -14,7 +14,7 @@ APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
 DEBIAN += python3-venv # .venv, where python3 is Debian's own
 DEBIAN += curl         # a client we did not write: the HTTP API must please it too
 
-.PHONY: help demo test quick check models chaos bench nightly docs system-deps clean
+.PHONY: help demo test quick check models chaos bench nightly docs coverage system-deps clean
 
 help: ## show this text
 	@echo "mesos-ref: a formally specified Mesos.  Needs python3 >= 3.11 with venv, make and git."
@@ -55,6 +55,9 @@ nightly: $(INSTALLED) ## everything, with many more examples and a new seed each
 
 docs: $(INSTALLED) ## write docs/reference anew from the code
 	$(BIN)/python -m docs.generate --searched $(ARGS)
+
+coverage: $(INSTALLED) ## run the scenarios in simulation, and write down what they exercise
+	$(BIN)/python -m docs.generate --coverage $(ARGS)
 
 system-deps: ## install the Debian packages that the tests use (as root)
 	@missing=""; for package in $(DEBIAN); do \

@@ -3,6 +3,9 @@
 All of docs/reference but the trace format, spec/interactions.md, and the table of figures in
 README.md.  With `--check` nothing is written; the exit code is 1, and the names of the stale pages
 are printed, if writing would change something.
+
+With `--coverage` the scenarios are run first, to write the table that the page of coverage shows
+(some minutes); without, that table is only read.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from docs.pages import (
     chaos,
     commands,
+    coverage,
     diagrams,
     interactions,
     measured,
@@ -32,6 +36,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/properties.md": specification.properties_page,
     "docs/reference/messages.md": specification.messages_page,
     "docs/reference/models.md": specification.models,
+    "docs/reference/coverage.md": coverage.coverage_page,
     "docs/reference/surprises.md": surprises.surprises_page,
     "spec/interactions.md": interactions.interactions,
     "docs/reference/scenarios.md": chaos.scenarios,
@@ -61,7 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--searched", action="store_true", help="also what models are searched for")
+    parser.add_argument("--coverage", action="store_true", help="run the scenarios first")
     args = parser.parse_args(argv)
+    if args.coverage:
+        coverage.TABLE.write_text(coverage.measured())
+        coverage.rows.cache_clear()
     found = stale({**PAGES, **SEARCHED} if args.searched else PAGES)
     for path, text in found.items():
         if not args.check:

@@ -25,7 +25,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks
 from docs import generate
-from docs.pages import chaos, diagrams, measured, reading, requirements
+from docs.pages import chaos, coverage, diagrams, measured, reading, requirements
 from docs.pages.specification import KINDS, claims
 from mesos_chaos.mutants import shipped_mutants
 from mesos_spec.mesos import ACTIONS
@@ -174,6 +174,45 @@ def test_every_page_can_be_found(page: Path) -> None:
         for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text())
     }
     assert page.name == "index.md" or page in links
+
+
+# --- coverage ----------------------------------------------------------------------------------
+
+
+def test_every_clause_has_a_row_in_the_table_of_coverage() -> None:
+    assert list(coverage.rows("actions")) == list(ACTIONS), "stale: run `make coverage`"
+    assert list(coverage.rows("properties")) == list(coverage.PROPERTIES), "run `make coverage`"
+
+
+def test_the_table_of_coverage_names_runs_there_are() -> None:
+    """And of those that no trace is asked for, none."""
+    known = {f"{name}/{seed}" for name in coverage.scenarios() for seed in coverage.SEEDS}
+    for title in ("actions", "properties"):
+        for name, row in coverage.rows(title).items():
+            assert set(row.first) <= known, name
+            assert len(row.first) <= row.runs <= len(known), name
+            assert bool(row.first) == bool(row.runs), name
+    asked = coverage.rows("properties")
+    assert [name for name in asked if name not in coverage.ASKED and asked[name].runs] == []
+
+
+def test_the_page_of_coverage_lists_each_clause_once() -> None:
+    """Among what was exercised, or among what was not yet run."""
+    text = coverage.coverage_page()
+    for title in ("actions", "properties"):
+        listed = re.findall(rf"\]\({title}\.md#(\w+)\)", text)
+        assert sorted(listed) == sorted(coverage.rows(title))
+
+
+@pytest.mark.parametrize("scenario", ["agent_too_old", "executor_dies_meanwhile"])
+def test_a_run_exercises_what_the_table_says_of_it(scenario: str) -> None:
+    found = coverage.run(scenario, 0)
+    said = {
+        title: {name for name, row in coverage.rows(title).items() if f"{scenario}/0" in row.first}
+        for title in ("actions", "properties")
+    }
+    assert said["actions"] == found.actions, "stale: run `make coverage`"
+    assert said["properties"] == found.properties, "stale: run `make coverage`"
 
 
 # --- boxes -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from mesos_chaos.sim.agents import SIGKILLED
 from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.node import Moment, Node
+from mesos_spec.tools.judging.judge import Judge
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
@@ -194,9 +195,16 @@ def _executor(agent: Any, task: str) -> Any:
     return next(e for e in agent.executors.values() if e.runs(task))
 
 
-def simulate(plan: Plan, keep_lines: bool = False) -> tuple[SimResult, SimCluster]:
-    """Run `plan` in simulation, judged; faults first, then heal and demand progress."""
+def simulate(
+    plan: Plan, keep_lines: bool = False, watch: Callable[[Judge], object] | None = None
+) -> tuple[SimResult, SimCluster]:
+    """Run `plan` in simulation, judged; faults first, then heal and demand progress.
+
+    `watch` is given the judge before anything happens.
+    """
     cluster = SimCluster.of(plan, keep_lines)
+    if watch is not None:
+        watch(cluster.judge.judge)
     faults = Faults(cluster)
     faults.arm(plan.fault)
 

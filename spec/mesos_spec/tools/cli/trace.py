@@ -21,6 +21,7 @@ for example:
   mesos-spec trace runs/today
   mesos-spec trace runs/today --blind     what the processes claim to have done is not read
   mesos-spec trace runs/today --contract  frameworks are to keep their contract
+  mesos-spec trace runs/today --coverage  which of its actions, guards and properties were reached
 
 exit codes: 0 conforms; 1 a property is broken, or with --contract a framework's contract;
 2 unknown; 4 a record is no step of the specification; 5 a file cannot be read (it says which, the
@@ -36,15 +37,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contract", action="store_true", help="exit with 1 if a framework breaks its contract"
     )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="list what the run exercised of the specification, and what it never reached",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge, and print the verdict."""
-    verdict = _judged(read(args.paths), args.blind, Ticker(quiet=args.json))
+    verdict, overheard = _judged(read(args.paths), args, Ticker(quiet=args.json))
     if args.json:
-        say_json(verdict.json())
+        say_json(verdict.json() | _covered(overheard, args))
     else:
-        print(verdict.text())
+        print(verdict.text(), *_covered(overheard, args).values(), sep="\n")
     code: int = verdict.exit_code
     return 1 if args.contract and code == 0 and verdict.breaches else code
 
@@ -59,17 +65,31 @@ def read(paths: list[Path]) -> Any:
         raise Misused(str(error)) from None
 
 
-def _judged(traces: Any, blind: bool, tick: Ticker) -> Any:
+def _covered(overheard: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """What was exercised, as JSON or as text; nothing if nobody listened."""
+    if overheard is None:
+        return {}
+    from mesos_spec.tools.judging.whole import WHOLE
+    from mesos_spec.tools.report import exercised
+
+    if args.json:
+        return {"coverage": exercised.as_json(overheard, WHOLE)}
+    return {"coverage": exercised.as_text(overheard, WHOLE, args.blind)}
+
+
+def _judged(traces: Any, args: argparse.Namespace, tick: Ticker) -> Any:
     from mesos_spec.bounds import Bounds
     from mesos_spec.tools.judging.blind import BlindJudge
     from mesos_spec.tools.judging.judge import Judge, follow
+    from mesos_spec.tools.judging.overheard import listen
     from mesos_spec.tools.judging.whole import WHOLE
 
     of = sum(len(trace.records) for trace in traces)
-    one = (BlindJudge if blind else Judge)(WHOLE, Bounds())
+    one = (BlindJudge if args.blind else Judge)(WHOLE, Bounds())
+    overheard = listen(one) if args.coverage else None
     verdict = follow(one, traces, lambda n: tick(f"{n:,} of {of:,} records"))
     tick.clear()
     for trace in traces:
         if trace.torn:
             verdict.ignored["torn last lines"] += 1
-    return verdict
+    return verdict, overheard

@@ -76,7 +76,7 @@ def _line(x: Scene) -> LineId:
         return x.post.line(x.heard)
     sent = next((s for s in x.record.sent if s.id is not None and s.to == "master"), None)
     name = sent.id[0] if sent is not None and sent.id is not None else x.need("connection")
-    return x.post.lines.get(name) or LineId(x.who, name)
+    return x.post.lines.get(name) or LineId(x.who, name, x.post.sought.get(x.who, 0))
 
 
 def _stream(x: Scene) -> Any:

@@ -113,6 +113,8 @@ class Judge:
         heard = record.heard
         if heard is not None and heard.local == "elected":
             node.who = heard.epoch
+        if node.role == "master":
+            self.post.reign = node.who or 0
         count = self._expect(node, record)
         said = self._hear(node, record)
         node.clock.now(record)
@@ -252,6 +254,8 @@ class Judge:
             raise Wrong(f"it claims {name}, but cannot mean a step: {error}") from None
         if name == "ask_to_subscribe":
             self.post.lines[bound["line"].id] = bound["line"]
+        elif name == "turn_scheduler_to":
+            self.post.sought[node.who] = bound["epoch"]
         elif name == "offer":
             self._may_offer(bound)
         try:

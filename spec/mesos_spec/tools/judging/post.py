@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from mesos_spec.ids import AgentId, FrameworkId, LineId, LinkId, SchedulerId, StreamId
+from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, LinkId, SchedulerId, StreamId
 from mesos_spec.kernel.cells import Cell, Effects
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.merge import Way, heard_way, sent_way
@@ -69,6 +69,8 @@ class Post:
         self.ids = wire.Ids()
         self.links: dict[str, LinkId] = {}
         self.lines: dict[str, LineId] = {}
+        self.sought: dict[SchedulerId, Epoch] = {}  #: which reign each scheduler turned to
+        self.reign: Epoch = 0  #: of the master that hears, to which foreign schedulers have come
         self.framework_of: dict[str, FrameworkId] = {}
         self.executor_of: dict[str, tuple[AgentId, FrameworkId, str]] = {}
         self._counts: defaultdict[Way, Count] = defaultdict(Count)
@@ -83,8 +85,8 @@ class Post:
         assert heard.id is not None
         connection, n = heard.id
         if connection == "ext":
-            return LineId(FOREIGN, str(n))
-        return self.lines.get(connection) or LineId(FOREIGN, f"{connection}/{n}")
+            return LineId(FOREIGN, str(n), self.reign)
+        return self.lines.get(connection) or LineId(FOREIGN, f"{connection}/{n}", self.reign)
 
     # ---- counting ------------------------------------------------------------------------
     def expect(self, role: str, by: str, heard: Heard) -> Count | Foreign | None:

@@ -33,7 +33,7 @@ class Coverage:
         self.models.append(result.model.name)
         for action in result.model.spec.actions:
             self.taken[action.name] += result.taken[action.name]
-            self.guards.update({(action.name, says): None for says in _written(action)})
+            self.guards.update({(action.name, says): None for says in written(action)})
         for (name, says, held), often in sorted(result.guards.items()):
             self.guards.setdefault((name, says))
             (self.held if held else self.refused)[name, says] += often
@@ -53,7 +53,7 @@ class Coverage:
         return found
 
 
-def _written(action: Action[Any, ...]) -> Sequence[str]:
+def written(action: Action[Any, ...]) -> Sequence[str]:
     """The guards in an action's body whose sentences are known before it runs."""
     with suppress(Untold, OSError):  # written inside a function, or where no source is
         return [says for says in written_guards(action) if not says.startswith(("f'", 'f"'))]
