@@ -9,10 +9,10 @@ A `Window` shows such a state otherwise in a few cells: as it was before a step,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, _keep, absent
+from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, Effects, _keep, absent
 from mesos_spec.kernel.values import in_order
 
 S = TypeVar("S", bound=Cells)
@@ -38,12 +38,9 @@ class _Live(dict[Any, Any]):
             self._state._write(name, key, value)  # which says what is wrong
         assert turn is not None
         cell, effects = (name, key), turn.effects
-        if cell in effects:
-            old = effects[cell][0]
-        else:
-            old = self.get(key, default)
-        effects[cell] = (old, value)
-        if value == default:
+        pair = effects.get(cell)
+        effects[cell] = (self.get(key, default) if pair is None else pair[0], value)
+        if value is default or value == default:
             self.pop(key, None)
         else:
             _keep(self, key, value)
@@ -114,6 +111,13 @@ class Window(Generic[S]):
 
     def showing(self, instead: Mapping[Cell, Any]) -> S:
         """The state with these cells otherwise."""
+        return self._show(instead.items())
+
+    def showing_before(self, effects: Effects) -> S:
+        """The state before a step that had these effects."""
+        return self._show([(cell, pair[0]) for cell, pair in effects.items()])
+
+    def _show(self, instead: Iterable[tuple[Cell, Any]]) -> S:
         inside, panes, opened = self._shown.__dict__, self._panes, self._open
         for name in opened:
             if name in panes:
@@ -121,7 +125,7 @@ class Window(Generic[S]):
             else:
                 del inside[name]
         opened.clear()
-        for (name, key), value in instead.items():
+        for (name, key), value in instead:
             if name not in panes:  # a scalar, which is its own only cell
                 inside[name] = value
                 opened[name] = None

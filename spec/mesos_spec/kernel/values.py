@@ -45,7 +45,11 @@ def in_order(keys: Iterable[K]) -> list[K]:
         raise Untold(f"keys must have an order, to be listed the same way every time: {e}") from e
 
 
-PAST = 2  #: of how many tables more than the last a table knows in what it differs
+#: The dict that a table was made from by `+` or `-`, the only keys under which it may hold something
+#: else, and the same of that table; three deep at most, so that nothing old is kept for ever.
+_Past = tuple[dict[Any, Any], tuple[Any, ...], "_Past | None"]
+
+_new = object.__new__
 
 
 # ---- tables --------------------------------------------------------------------------------
@@ -60,9 +64,7 @@ class Table(Generic[K, V]):
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
         self._d: dict[K, V] = dict(items)
         self._sorted = False  # whether `_d` is known to be in the order of its keys
-        # The dicts this was made from by `+` and `-`, the last ones, newest first; with each the
-        # only keys under which this may hold something else.
-        self._past: tuple[tuple[dict[K, V], tuple[K, ...]], ...] = ()
+        self._past: _Past | None = None
         self._hash: int | None = None
         self._tallies: dict[Tally, Mapping[Any, int]] | None = None  # those that were asked for
 
@@ -106,35 +108,34 @@ class Table(Generic[K, V]):
         others = more._d if isinstance(more, Table) else more
         d = self._d.copy()
         d.update(others)
-        return self._made(d, self._sorted and len(d) == len(self._d), others)
+        return self._made(d, self._sorted and len(d) == len(self._d), tuple(others))
 
     def __sub__(self, k: K) -> Table[K, V]:
         d = self._d.copy()
         d.pop(k, None)
         return self._made(d, self._sorted, (k,))
 
-    def _made(self, d: dict[K, V], in_order: bool, differs: Iterable[K]) -> Table[K, V]:
-        """Another table, from this one by one change."""
-        new: Table[K, V] = Table.__new__(Table)
+    def _made(self, d: dict[K, V], in_order: bool, keys: tuple[K, ...]) -> Table[K, V]:
+        """Another table, from this one by one change, of `keys`."""
+        new: Table[K, V] = _new(Table)
         new._d, new._sorted, new._hash, new._tallies = d, in_order, None, None
-        keys = tuple(differs)
-        if self._past:
-            older = [(was, (*some, *keys)) for was, some in self._past[:PAST]]
-            new._past = ((self._d, keys), *older)
-        else:
-            new._past = ((self._d, keys),)
-        if self._tallies is not None:
-            new._tallies = {
-                tally: tally.after(sums, self._d, d, keys) for tally, sums in self._tallies.items()
-            }
+        past = self._past
+        if past is not None and past[2] is not None and past[2][2] is not None:
+            was, some, _ = past[2]
+            past = (past[0], past[1], (was, some, None))
+        new._past = (self._d, keys, past)
+        tallies = self._tallies
+        if tallies is not None:
+            was = self._d
+            new._tallies = {t: t.after(sums, was, d, keys) for t, sums in tallies.items()}
         return new
 
     def only(self, keys: Iterable[K]) -> Table[K, V]:
         """The part of this table that is under `keys`."""
         d = self._d
-        new: Table[K, V] = Table.__new__(Table)
+        new: Table[K, V] = _new(Table)
         new._d = few = {k: d[k] for k in keys if k in d}
-        new._sorted, new._hash, new._past, new._tallies = len(few) < 2, None, (), None
+        new._sorted, new._hash, new._past, new._tallies = len(few) < 2, None, None, None
         return new
 
     def tally(self, tally: Tally) -> Mapping[Any, int]:
@@ -156,10 +157,16 @@ class Table(Generic[K, V]):
         """
         if self is other:
             return ()
-        for was, keys in self._past:
-            if was is other._d:
-                return keys if len(keys) < 2 else tuple(dict.fromkeys(keys))
         mine, theirs = self._d, other._d
+        past = self._past
+        if past is not None:
+            if past[0] is theirs:
+                return past[1]
+            keys = past[1]
+            while (past := past[2]) is not None:
+                keys = past[1] + keys
+                if past[0] is theirs:
+                    return tuple(dict.fromkeys(keys))
         changed = [k for k, v in mine.items() if k not in theirs or theirs[k] is not v]
         return changed + [k for k in theirs if k not in mine]
 
@@ -251,14 +258,16 @@ class Fifo(Generic[V]):
     def __add__(self, message: V) -> Fifo[V]:
         if type(message) not in _messages:
             check_message_types(type(message))
-        return Fifo((*self.mail, message))
+        more: Fifo[V] = _new(Fifo)
+        more.mail, more.delivered, more._hash = (*self.mail, message), None, None
+        return more
 
     def __sub__(self, message: V) -> Fifo[V]:
         if not self.mail or (self.mail[0] is not message and self.mail[0] != message):
             oldest = f"{self.mail[0]} is" if self.mail else "nothing is there"
             raise WrongDelivery(self, f"{message} is delivered, but is not the oldest: {oldest}")
-        rest = Fifo(self.mail[1:])
-        rest.delivered = message
+        rest: Fifo[V] = _new(Fifo)
+        rest.mail, rest.delivered, rest._hash = self.mail[1:], message, None
         return rest
 
     def __eq__(self, other: object) -> bool:

@@ -90,7 +90,8 @@ class _Plan:
     #: Each with the group of its subjects, and of which views of the step it is asked.
     asks: list[tuple[_Claim, int, int | None, int]] = field(default_factory=list)
     wanted: tuple[str, ...] = ()  #: the views that must be made
-    picks: dict[str, list[tuple[int, Pick]]] = field(default_factory=dict)  #: by field: group, how
+    #: For each changed cell, in order: the groups that it has subjects for, and how to find them.
+    picks: list[list[tuple[int, Pick]]] = field(default_factory=list)
     groups: int = 0
     sums: bool = False
 
@@ -109,26 +110,19 @@ class Asking:
 
     def broken(self, s: State, effects: Effects) -> str | None:
         """The first property that a step, just taken on `s`, broke: a sentence, or None."""
-        said = tuple(
-            [
-                (cell[0], words(cell[0], cell[1], old, new))
-                for cell, (old, new) in effects.items()
-                if old is not new
-            ]
-        )
+        changed = [(cell, pair) for cell, pair in effects.items() if pair[0] is not pair[1]]
+        said = tuple([(cell[0], words(*cell, *pair)) for cell, pair in changed])
         plan = self._plans.get(said)
         if plan is None:
             plan = self._plans[said] = self._plan(said)
         if not plan.asks:
             return None
         about: list[dict[Subject, None]] = [{} for _ in range(plan.groups)]
-        picks = plan.picks
-        for (name, key), (old, new) in effects.items():
-            if old is not new and name in picks:
-                for group, whom in picks[name]:
-                    found = about[group]
-                    for subject in whom(s, key, old, new):
-                        found[subject] = None
+        for picks, (cell, pair) in zip(plan.picks, changed):
+            for group, whom in picks:
+                found = about[group]
+                for subject in whom(s, cell[1], *pair):
+                    found[subject] = None
         glasses = self._glasses
         if glasses is None or glasses.s is not s:
             glasses = self._glasses = Glasses(s)
@@ -170,11 +164,12 @@ class Asking:
         if "few_before" in seen:
             seen.add("before")
         plan.wanted = tuple(view for view in VIEWS if view in seen)
+        plan.picks = [[] for _ in changes]
         for (names, because, name), group in groups.items():
-            for field_name in sorted(because):
-                whom = pick(field_name, names, name)
+            for at_cell, (field_name, _) in zip(plan.picks, changes):
+                whom = pick(field_name, names, name) if field_name in because else None
                 if whom is not None:
-                    plan.picks.setdefault(field_name, []).append((group, whom))
+                    at_cell.append((group, whom))
         plan.groups = len(groups)
         return plan
 

@@ -51,7 +51,9 @@ def _channel(key: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Words:
 def _table(field: str, old: Table[Any, Any], new: Table[Any, Any]) -> Words:
     said: dict[str, None] = {}
     compare = _ENTRIES.get(field)
-    for _, was, now in new.changes(old):
+    before, after = old._d, new._d
+    for key in new.differs(old):
+        was, now = before.get(key), after.get(key)
         if was is None:
             if now is None:
                 continue
@@ -62,7 +64,7 @@ def _table(field: str, old: Table[Any, Any], new: Table[Any, Any]) -> Words:
             said["changed"] = None
         if compare is not None:
             compare(said, was, now)
-    if bool(old) != bool(new):
+    if bool(before) != bool(after):
         said["some"] = None
     return tuple(said)
 
@@ -197,6 +199,9 @@ CARES: dict[str, dict[str, Words]] = {
     "an_answer_ends_its_offers": {"calls": ("took Accept", "took Decline")},
     "what_is_declined_is_refused": {"calls": ("took Accept", "took Decline")},
     "good_offers_are_honoured": {"calls": ("took Accept",), "events": ()},
+    "a_refused_accept_only_loses_its_tasks": {"calls": ("took Accept",)},
+    "offers_are_used_as_one": {"calls": ("took Accept",)},
+    "what_is_not_used_is_refused": {"calls": ("took Accept",)},
     "a_kill_is_remembered": {"calls": ("took KillTask",)},
     "an_acknowledgement_is_passed_on": {"calls": ("took Acknowledge",)},
     "refusals_have_a_reason": {"calls": ("took Subscribe",)},

@@ -262,10 +262,11 @@ def contradicts(name: str, scene: Scene, s: State) -> str | None:
     heard = scene.heard
     if name in FOLLOW_UPS:
         return None
-    for what in ("epoch", "link", "framework", "executor", "task", "uuid", "status"):
-        said, is_so = scene.did.get(what), getattr(heard, what)
-        if said is not None and is_so is not None and said != is_so:
-            return f"of {what} {said!r}, but heard of {is_so!r}"
+    for what, said in scene.did.items():
+        if what in _HEARD and said is not None:
+            is_so = getattr(heard, what)
+            if is_so is not None and said != is_so:
+                return f"of {what} {said!r}, but heard of {is_so!r}"
     ended = _ENDS.get(name) if heard.local == "ended" else None
     if ended is not None:
         is_so, mine = heard.link or heard.stream, ended(scene, s)
@@ -273,6 +274,9 @@ def contradicts(name: str, scene: Scene, s: State) -> str | None:
             return f"of the connection {mine.id!r}, but heard that {is_so!r} ended"
     return None
 
+
+#: What may be both heard and claimed.
+_HEARD = frozenset(("epoch", "link", "framework", "executor", "task", "uuid", "status"))
 
 #: Actions that end a connection of somebody → which that is.
 _ENDS: dict[str, Callable[[Scene, State], Any]] = {

@@ -94,13 +94,16 @@ class Clocks:
 
     def over(self, record: Record) -> None:
         """A record was judged: updates that it sent are waited for, twice as long if again."""
-        again = {(x.get("framework"), x.get("task")) for name, x in record.did if name == "resend"}
         for sent in record.sent:
             msg = sent.msg
             if msg is not None and msg.get("kind") == "Update":
                 task = (msg["framework_id"], msg["status"]["task_id"]["value"])
+                again = any(
+                    name == "resend" and (x.get("framework"), x.get("task")) == task
+                    for name, x in record.did
+                )
                 self._armed["sent", task] = record.now
-                self._resent[task] = self._resent.get(task, 0) + 1 if task in again else 0
+                self._resent[task] = self._resent.get(task, 0) + 1 if again else 0
 
     def _offered(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
         self._armed["offer", bound["offer"]] = now_us

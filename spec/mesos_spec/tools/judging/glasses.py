@@ -57,10 +57,12 @@ class Touched:
         for agent, tasks in self.tasks.items():
             runs = s.runs[agent]
             pair = effects.get(("runs", agent))
-            for table in (runs,) if pair is None else (runs, pair[0]):
-                run = ((task, table.get(task, None)) for task in tasks)
-                mine = [ExecutorKey(t.framework, r.executor) for t, r in run if r is not None]
-                self._add(self.executors, agent, mine)
+            mine = self.executors.setdefault(agent, {})
+            for table in (runs._d,) if pair is None else (runs._d, pair[0]._d):
+                for task in tasks:
+                    run = table.get(task)
+                    if run is not None:
+                        mine[ExecutorKey(task.framework, run.executor)] = None
 
     def _note(self, name: str, key: Any, old: Any, new: Any, running: Running) -> None:
         if name in ("runs", "updates"):
@@ -92,8 +94,10 @@ class Touched:
     def _add(where: dict[Any, dict[Any, None]], agent: Any, found: Iterable[Any]) -> None:
         several = where.get(agent)
         if several is None:
-            several = where[agent] = {}
-        several.update(dict.fromkeys(found))
+            where[agent] = dict.fromkeys(found)
+        else:
+            for one in found:
+                several[one] = None
 
 
 def _taken(old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterable[Any]:
@@ -171,8 +175,7 @@ class Glasses:
             touched = Touched(self.s, effects, self._running)
         for name in wanted:
             if name == "before":
-                old = {cell: pair[0] for cell, pair in effects.items()}
-                views[1] = self._before.showing(old)
+                views[1] = self._before.showing_before(effects)
             elif touched is not None:
                 views[VIEWS.index(name)] = self._cut(name, touched)
         return views

@@ -119,8 +119,9 @@ class Judge:
         said = self._hear(node, record)
         node.clock.now(record)
         scene = Scene(node.role, node.who, record, self.post, self._settled(node))
-        scene.full = partial(self._full, node)
-        if node.role == "scheduler":
+        if node.role == "master":
+            scene.full = partial(self._full, node)
+        elif node.role == "scheduler":
             scene.calls = self._calls(node, record)
         if node.role == "agent" and any(name == "start_agent" for name, _ in record.did):
             self._recover(node, record, scene, did)

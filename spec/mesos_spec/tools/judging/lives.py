@@ -7,7 +7,7 @@ Its last records before a kill are in doubt: they were written before what they 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,10 +34,23 @@ class Unknowable(Exception):
 
 
 class Doubtful(NamedTuple):
-    """A record of which it is not known whether all it says was kept."""
+    """A record of which it is not known whether all it says was kept, and all that it changed."""
 
-    changed: Effects
-    sent: tuple[tuple[str, MessageKey], ...]  #: direction and identity of each message
+    did: Effects
+    record: Record
+
+    @property
+    def changed(self) -> Effects:
+        """What it changed of the agent's own."""
+        own = view.SHOWN["agent"]
+        return {cell: pair for cell, pair in self.did.items() if cell[0] in own}
+
+    @property
+    def sent(self) -> Iterator[tuple[str, MessageKey]]:
+        """Direction and identity of each message."""
+        for sent in self.record.sent:
+            if sent.id is not None:
+                yield "up" if sent.to == "master" else "down", sent.id
 
 
 @dataclass(slots=True)
@@ -154,11 +167,7 @@ class Lives:
         """Keep what an agent's last batch changed: after a kill it may not have been kept."""
         if record.batch != node.batch:
             node.batch, node.doubtful = record.batch, []
-        own = view.SHOWN["agent"]
-        changed = {cell: pair for cell, pair in did.items() if cell[0] in own}
-        told = [(sent.to, sent.id) for sent in record.sent if sent.id is not None]
-        sent = tuple(("up" if to == "master" else "down", key) for to, key in told)
-        node.doubtful.append(Doubtful(changed, sent))
+        node.doubtful.append(Doubtful(did, record))
 
     def recover(
         self,

@@ -21,6 +21,15 @@ CHANNELS = frozenset(("up", "down", "calls", "events", "to_executor"))
 FOREIGN = SchedulerId("ext")
 
 
+#: Who hears whom in a channel.
+_HEARD = frozenset(
+    (
+        *(("master", "agent"), ("master", "scheduler")),
+        *(("agent", "master"), ("scheduler", "master")),
+    )
+)
+
+
 class OutOfOrder(Exception):
     """A message has the wrong ordinal: said twice, or one is left out."""
 
@@ -154,22 +163,22 @@ class Post:
         """
         if heard.id is None or heard.msg is None:
             return None
+        name, sender = heard.id[0], heard.sender
+        if (role, sender) not in _HEARD:
+            return None
         told = self._as_sent(role, heard)
-        match role, heard.sender:
-            case "master", "agent":
-                channel: Cell = ("up", self.link(heard.id[0]))
-                told = told or (wire.frame_up(heard.msg),)
-            case "master", "scheduler":
-                channel = ("calls", self.line(heard))
-                told = told or (wire.call(heard.msg, heard.stream, self.ids),)
-            case "agent", "master":
-                channel = ("down", self.link(heard.id[0]))
-                told = told or (wire.frame_down(heard.msg),)
-            case "scheduler", "master":
-                channel = ("events", self.ids.stream(heard.id[0]))
-                told = told or wire.event(heard.msg, self.framework_of.get(heard.id[0]), self.ids)
-            case _:
-                return None
+        if role == "master" and sender == "agent":
+            channel: Cell = ("up", self.link(name))
+            told = told or (wire.frame_up(heard.msg),)
+        elif role == "master":
+            channel = ("calls", self.line(heard))
+            told = told or (wire.call(heard.msg, heard.stream, self.ids),)
+        elif role == "agent":
+            channel = ("down", self.link(name))
+            told = told or (wire.frame_down(heard.msg),)
+        else:
+            channel = ("events", self.ids.stream(name))
+            told = told or wire.event(heard.msg, self.framework_of.get(name), self.ids)
         return channel, told[0] if len(told) == 1 else told
 
     # ---- sent ----------------------------------------------------------------------------
@@ -180,25 +189,25 @@ class Post:
         """
         if sent.id is None or sent.msg is None:
             return None
-        name = sent.id[0]
-        match role, sent.to:
-            case "master", "agent":
+        name, to = sent.id[0], sent.to
+        if role == "master":
+            if to == "agent":
                 return ("down", self.link(name)), (wire.frame_down(sent.msg),)
-            case "master", "scheduler":
+            if to == "scheduler":
                 told = wire.event(sent.msg, self.framework_of.get(name), self.ids)
                 return ("events", self.ids.stream(name)), told
-            case "agent", "master":
+        elif role == "agent":
+            if to == "master":
                 return ("up", self.link(name)), (wire.frame_up(sent.msg),)
-            case "agent", "executor":
+            if to == "executor":
                 return self._told_executor(name, sent.msg)
-            case "scheduler", "master":
-                said = wire.call(sent.msg, sent.stream, self.ids)
-                line = self.lines.get(name)
-                if line is None:
-                    raise wire.Unreadable(f"nobody has asked to subscribe on {name}")
-                return ("calls", line), (said,)
-            case _:
-                return None
+        elif role == "scheduler" and to == "master":
+            said = wire.call(sent.msg, sent.stream, self.ids)
+            line = self.lines.get(name)
+            if line is None:
+                raise wire.Unreadable(f"nobody has asked to subscribe on {name}")
+            return ("calls", line), (said,)
+        return None
 
     def _told_executor(self, stream: str, msg: dict[str, Any]) -> tuple[Cell, tuple[Any, ...]]:
         key = self.executor_of.get(stream)
