@@ -9,23 +9,30 @@ A `Window` shows such a state otherwise in a few cells: as it was before a step,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, Effects, _keep, absent
-from mesos_spec.kernel.values import in_order
+from mesos_spec.kernel.values import Fifo, Table, in_order
 
 S = TypeVar("S", bound=Cells)
+
+
+#: What holds something, if a value of such a type does.
+_INSIDE: dict[type, Callable[[Any], Any]] = {Table: attrgetter("_d"), Fifo: attrgetter("mail")}
 
 
 class _Live(dict[Any, Any]):
     """The cells of one field of a state with one owner, in the place of its `Per`."""
 
-    __slots__ = ("_default", "_name", "_state")
+    __slots__ = ("_default", "_inside", "_name", "_state")
 
     def __init__(self, state: Cells, name: str, cells: Mapping[Any, Any], default: Any) -> None:
         super().__init__(cells)
         self._state, self._name, self._default = state, name, default
+        inside = _INSIDE.get(type(default))  # for a default that holds nothing
+        self._inside = None if inside is None or inside(default) else inside
 
     def __missing__(self, key: Any) -> Any:
         if self._default is ABSENT:
@@ -40,7 +47,12 @@ class _Live(dict[Any, Any]):
         cell, effects = (name, key), turn.effects
         pair = effects.get(cell)
         effects[cell] = (self.get(key, default) if pair is None else pair[0], value)
-        if value is default or value == default:
+        inside = self._inside
+        if inside is not None and type(value) is type(default):
+            is_default = not inside(value)
+        else:
+            is_default = value == default
+        if is_default:
             self.pop(key, None)
         else:
             _keep(self, key, value)

@@ -21,6 +21,21 @@ CHANGED: Words = ("changed",)
 _NOBODY = (NO_LINK, NO_STREAM)
 
 
+class _Said(dict[type, str]):
+    """What is said of messages, by their kind."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__()
+        self._verb = verb
+
+    def __missing__(self, kind: type) -> str:
+        says = self[kind] = f"{self._verb} {kind.__name__}"
+        return says
+
+
+_TOOK, _SENT = _Said("took"), _Said("sent")
+
+
 def words(field: str, key: Any, old: Any, new: Any) -> Words:
     """What changed in a cell; nothing if it holds the same."""
     if old is new:
@@ -34,15 +49,16 @@ def words(field: str, key: Any, old: Any, new: Any) -> Words:
 
 def _channel(key: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Words:
     said: dict[str, None] = {}
-    if new[: len(old)] == old:
-        sent = new[len(old) :]
-    elif new[: len(old) - 1] == old[1:]:
-        sent = new[len(old) - 1 :]
-        said["took"] = said[f"took {type(old[0]).__name__}"] = None
+    had = len(old)
+    if not had or new[:had] == old:
+        sent = new[had:]
+    elif new[: had - 1] == old[1:]:
+        sent = new[had - 1 :]
+        said["took"] = said[_TOOK[type(old[0])]] = None
     else:
         return ("lost", "took", "sent", "nobody")
     for message in sent:
-        said["sent"] = said[f"sent {type(message).__name__}"] = None
+        said["sent"] = said[_SENT[type(message)]] = None
     if key in _NOBODY:
         said["nobody"] = None
     return tuple(said)

@@ -134,7 +134,8 @@ class Account:
         """What it owes and has had time for; each is told of once."""
         for duty in DUTIES:
             open_ = self.owes[duty.name]
-            for key, owed in list(open_.items()):
+            while open_:
+                key, owed = next(iter(open_.items()))
                 if now_us - owed.since_us <= patience[duty.within]:
                     break  # what comes after it was laid on it later
                 del open_[key]

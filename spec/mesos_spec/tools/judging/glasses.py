@@ -131,26 +131,38 @@ class _Pane(dict[Any, Any]):
 
 
 class Few:
-    """A window on a state, or on another window, where tables hold only what was touched."""
+    """A window on a state, or on another window, where tables hold only what was touched.
 
-    def __init__(self, behind: State) -> None:
+    What is behind may `change` its fields, as windows do; then they are looked up each time.
+    """
+
+    def __init__(self, behind: State, changes: bool = False) -> None:
         self._behind = behind.__dict__
+        self._changes = changes
         self._shown = object.__new__(State)
         self._panes = {name: _Pane(agent) for name, (agent, _) in _CUT.items()}
         self._of_tasks = [pane for name, pane in self._panes.items() if not _CUT[name][1]]
         self._of_executors = [pane for name, pane in self._panes.items() if _CUT[name][1]]
+        self._look_behind()
 
-    def showing(self, touched: Touched) -> State:
-        """What is behind, cut down to what was touched."""
+    def _look_behind(self) -> None:
         inside, behind = self._shown.__dict__, self._behind
         inside.update(behind)
         inside.update(self._panes)
         for name, pane in self._panes.items():
             pane.behind = behind[name]
-            pane.clear()
+
+    def showing(self, touched: Touched) -> State:
+        """What is behind, cut down to what was touched."""
+        if self._changes:
+            self._look_behind()
         for pane in self._of_tasks:
+            if pane:
+                pane.clear()
             pane.few = touched.tasks
         for pane in self._of_executors:
+            if pane:
+                pane.clear()
             pane.few = touched.executors
         return self._shown
 
@@ -164,7 +176,7 @@ class Glasses:
         self._effects: Effects = {}
         self._before = Window(s)
         self._few, self._homes = Few(s), Few(s)
-        self._few_before = Few(self._before.showing({}))
+        self._few_before = Few(self._before.showing({}), changes=True)
 
     def through(self, wanted: tuple[str, ...], effects: Effects) -> list[State]:
         """The state after a step, and whatever else is `wanted` of it, in the order of `VIEWS`."""

@@ -178,8 +178,9 @@ def changed(role: str, effects: Effects) -> Entries:
             continue
         if name in tables:
             label, item = tables[name]
+            table = new._d
             for k in new.differs(old):
-                value = new.get(k, None)
+                value = table.get(k)
                 found[label(key, k)] = None if value is None else item(key, k, value)
         elif name in records:
             show = records[name]
