@@ -376,10 +376,10 @@ def only_who_is_away_is_given_up(before: State, after: State, agent: AgentId) ->
 @each_step("runs", cites=("EXE-3", "UPD-1"), agent=agents)
 def who_is_away_says_nothing(before: State, after: State, agent: AgentId) -> bool:
     """What an executor says counts only once it has subscribed (UPD-1)."""
-    for task, run in after.runs[agent].items():
-        was = before.runs[agent].get(task, None)
-        if was is not None and run.seen != was.seen:
-            theirs = [r for k, r in after.runners[agent].items() if k.framework == task.framework]
+    for task, was, run in after.runs[agent].changes(before.runs[agent]):
+        if was is not None and run is not None and run.seen != was.seen:
+            runners = after.runners[agent].items()
+            theirs = (one for key, one in runners if key.framework == task.framework)
             if all(runner.stream is None for runner in theirs):
                 return False
     return True

@@ -45,8 +45,8 @@ def in_order(keys: Iterable[K]) -> list[K]:
         raise Untold(f"keys must have an order, to be listed the same way every time: {e}") from e
 
 
-#: The dict that a table was made from by `+` or `-`, the only keys under which it may hold something
-#: else, and the same of that table; three deep at most, so that nothing old is kept for ever.
+#: The dict that a table was made from by `+` or `-`, the only keys under which it may hold
+#: something else, and the same of that table: three at most, so that nothing old stays for ever.
 _Past = tuple[dict[Any, Any], tuple[Any, ...], "_Past | None"]
 
 _new = object.__new__

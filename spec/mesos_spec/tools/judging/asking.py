@@ -15,7 +15,7 @@ offer to, a rule of the whole cluster, is asked on every offer.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
@@ -90,9 +90,8 @@ class _Plan:
     #: Each with the group of its subjects, and of which views of the step it is asked.
     asks: list[tuple[_Claim, int, int | None, int]] = field(default_factory=list)
     wanted: tuple[str, ...] = ()  #: the views that must be made
-    #: For each changed cell, in order: the groups that it has subjects for, and how to find them.
-    picks: list[list[tuple[int, Pick]]] = field(default_factory=list)
-    groups: int = 0
+    #: For each group: the changed cells, by number, that have subjects for it, and their picks.
+    groups: list[list[tuple[int, Pick]]] = field(default_factory=list)
     sums: bool = False
 
 
@@ -117,23 +116,24 @@ class Asking:
             plan = self._plans[said] = self._plan(said)
         if not plan.asks:
             return None
-        about: list[dict[Subject, None]] = [{} for _ in range(plan.groups)]
-        for picks, (cell, pair) in zip(plan.picks, changed):
-            for group, whom in picks:
-                found = about[group]
-                for subject in whom(s, cell[1], *pair):
-                    found[subject] = None
+        about: list[Collection[Subject]] = []
+        for picks in plan.groups:
+            found: dict[Subject, None] = {}
+            for at, whom in picks:
+                cell, pair = changed[at]
+                found.update(dict.fromkeys(whom(s, cell[1], *pair)))
+            about.append(found)
         glasses = self._glasses
         if glasses is None or glasses.s is not s:
             glasses = self._glasses = Glasses(s)
         views = glasses.through(plan.wanted, effects) if plan.wanted else [s]
         for claim, group, before, after in plan.asks:
-            holds, state = claim.holds, views[after]
+            holds = claim.holds
             for subject in about[group]:
                 if before is None:
-                    held = holds(state, *subject)
+                    held = holds(views[after], *subject)
                 else:
-                    held = holds(views[before], state, *subject)
+                    held = holds(views[before], views[after], *subject)
                 if not held:
                     return _sentence(claim.prop, claim.names, subject)
         return self._sums_broken(effects) if plan.sums else None
@@ -164,13 +164,13 @@ class Asking:
         if "few_before" in seen:
             seen.add("before")
         plan.wanted = tuple(view for view in VIEWS if view in seen)
-        plan.picks = [[] for _ in changes]
-        for (names, because, name), group in groups.items():
-            for at_cell, (field_name, _) in zip(plan.picks, changes):
-                whom = pick(field_name, names, name) if field_name in because else None
-                if whom is not None:
-                    at_cell.append((group, whom))
-        plan.groups = len(groups)
+        for names, because, name in groups:
+            picks = [
+                (at, pick(field_name, names, name))
+                for at, (field_name, _) in enumerate(changes)
+                if field_name in because
+            ]
+            plan.groups.append([(at, whom) for at, whom in picks if whom is not None])
         return plan
 
     def _sums_broken(self, effects: Effects) -> str | None:

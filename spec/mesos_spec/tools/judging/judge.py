@@ -118,12 +118,12 @@ class Judge:
         count = self._expect(node, record)
         said = self._hear(node, record)
         node.clock.now(record)
-        scene = Scene(node.role, node.who, record, self.post, self._settled(node))
+        scene = Scene(node.role, node.who, record, self.post)
         if node.role == "master":
-            scene.full = partial(self._full, node)
+            scene.settled, scene.full = self._settled(node), partial(self._full, node)
         elif node.role == "scheduler":
             scene.calls = self._calls(node, record)
-        if node.role == "agent" and any(name == "start_agent" for name, _ in record.did):
+        if node.role == "agent" and _starts(record):
             self._recover(node, record, scene, did)
         elif count is None or said is not None or not _shrugs(record):
             self._steps(node, record, scene, did)
@@ -458,6 +458,10 @@ def _shows(key: str, want: Any, got: Any) -> Wrong:
 
 def _shrugs(record: Record) -> bool:
     return all(name in ("ignore_frame", "ignore_frame_up", "turn_away") for name, _ in record.did)
+
+
+def _starts(record: Record) -> bool:
+    return any(name == "start_agent" for name, _ in record.did)
 
 
 def judge(

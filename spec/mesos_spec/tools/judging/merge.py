@@ -142,10 +142,8 @@ class Merger:
             return leads if leads not in self._had else None
         return None
 
-    def _untold(self, trace: Trace, heard: Heard | None) -> str:
+    def _untold(self, trace: Trace, heard: Heard) -> str:
         """Why nobody shows to have sent a message, or to lead: its process left no trace."""
-        if heard is None:
-            return ""
         if heard.local == "leader":
             return UNTRACED if heard.epoch and heard.epoch not in self._epochs else ""
         if heard.id is None or heard.sender not in ("agent", "master"):
@@ -180,7 +178,8 @@ class Merger:
                 self._ready.extend(waiting.pop(token))
         if orphan is not None and self._is_torn(orphan):
             return Placed(trace, record, untold=TORN)
-        return Placed(trace, record, orphan, self._untold(trace, record.heard))
+        untold = "" if record.heard is None else self._untold(trace, record.heard)
+        return Placed(trace, record, orphan, untold)
 
     def _have(self, token: Token) -> None:
         self._had.add(token)
