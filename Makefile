@@ -28,7 +28,12 @@ demo: $(INSTALLED) ## real processes: kill the leading master, an agent, an exec
 	@$(BIN)/mesos-chaos demo $(ARGS)
 
 test: check ## check, then every test but the nightly ones
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/pytest -n auto --dist loadfile -m "not live and not nightly"
+	$(BIN)/pytest -m "live and not nightly"
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 quick: $(INSTALLED) ## the tests to run while you work: none that is slow or starts processes
 	$(BIN)/pytest -q -m "not slow and not live and not nightly" $(ARGS)
