@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from mesos_spec import mesos, offers
+from mesos_spec import mesos, offers, tasks, updates
 from mesos_spec.__main__ import main
 from mesos_spec.examples import post_office
 from mesos_spec.kernel import each_step
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.models import MODELS
 from mesos_spec.models.equivalent import EQUIVALENT
-from mesos_spec.tools.mutating.hunt import Hunter, hunt_all
+from mesos_spec.tools.mutating.hunt import Hunter, hunt_all, started
 from mesos_spec.tools.mutating.planting import noting, planted
 from mesos_spec.tools.mutating.sites import EFFECT, GUARD, sites
 from mesos_spec.tools.mutating.weakening import weakened
@@ -132,3 +132,22 @@ def test_of_all_mutants_nearly_all_are_caught_and_the_rest_is_explained(
     assert told["cpu_s"] <= 600
     worth = len(fates) - sum(name in EQUIVALENT for name in fates)
     assert sum(fate == "caught" for fate in fates.values()) >= 0.95 * worth
+
+
+def test_asking_a_claim_only_where_it_is_about_misses_nothing() -> None:
+    everywhere = {claim: replace(claim, at="") for claim in mesos.EACH_STEP if claim.at}
+    assert len(everywhere) >= 20
+    model = started(next(model for model in MODELS if model.name == "calls-to-nobody"))
+    places = [site for site in sites([tasks, updates]) if site.kind == EFFECT]
+    noticed = 0
+    for site in places:
+        with planted(site):
+            found = check(model)
+            spec = replace(
+                model.spec,
+                each_step=tuple(everywhere.get(claim, claim) for claim in model.spec.each_step),
+            )
+            whole = check(replace(model, spec=spec))
+        assert (found.broken and found.broken.claim) == (whole.broken and whole.broken.claim)
+        noticed += found.broken is not None and found.broken.claim in {c.name for c in everywhere}
+    assert noticed >= 2

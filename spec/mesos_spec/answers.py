@@ -37,7 +37,7 @@ from mesos_spec.tasks import is_active
 
 
 # ---- calls ---------------------------------------------------------------------------------
-@each_step("calls events", cites=("OFR-15", "OFR-21", "OFR-22", "TSK-9"), line=lines)
+@each_step("calls events", at="calls", cites=("OFR-15", "OFR-21", "OFR-22", "TSK-9"), line=lines)
 def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId) -> bool:
     """Of the tasks of an ACCEPT each is sent to the agent or answered for, once (OFR-15)."""
     call, epoch = heard_call(before, after, line), line.epoch
@@ -50,7 +50,7 @@ def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId
     return sorted([*ran, *said]) == sorted(ask.task for ask in call.tasks)
 
 
-@each_step("calls offers", cites=("OFR-20", "A4"), line=lines)
+@each_step("calls offers", at="calls", cites=("OFR-20", "A4"), line=lines)
 def what_is_left_comes_back_whole(before: State, after: State, line: LineId) -> bool:
     """Who answers an offer sees nothing offered in between: what is left is free in one piece."""
     call, epoch = heard_call(before, after, line), line.epoch
@@ -60,7 +60,7 @@ def what_is_left_comes_back_whole(before: State, after: State, line: LineId) -> 
     return all({*after.offers[epoch, a]} <= {*before.offers[epoch, a]} for a in met)
 
 
-@each_step("calls events down", cites=("KIL-1", "KIL-3", "KIL-10"), line=lines)
+@each_step("calls events down", at="calls", cites=("KIL-1", "KIL-3", "KIL-10"), line=lines)
 def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -> bool:
     """A KILL goes to the task's agent if that is there; of a task that runs nowhere its framework
     hears how it is, if the master can know (KIL-1)."""
@@ -78,7 +78,7 @@ def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -
 
 
 # ---- subscriptions -------------------------------------------------------------------------
-@each_step("calls frameworks", cites=("FWK-1", "FWK-3", "FWK-6", "MFO-5"), line=lines)
+@each_step("calls frameworks", at="calls", cites=("FWK-1", "FWK-3", "FWK-6", "MFO-5"), line=lines)
 def who_subscribes_is_told_so_and_no_more(before: State, after: State, line: LineId) -> bool:
     """A SUBSCRIBE is answered by SUBSCRIBED alone: tasks are not announced (MFO-5).  Who spoke
     for the framework before hears ERROR (FWK-3)."""

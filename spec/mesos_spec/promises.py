@@ -49,7 +49,7 @@ from mesos_spec.tasks import is_active, may_run, may_use
 
 
 # ---- calls ---------------------------------------------------------------------------------
-@each_step("calls", cites=("S13",), line=lines)
+@each_step("calls", at="calls", cites=("S13",), line=lines)
 def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
     """A call of who is not subscribed, or on an older stream, has no effect (S13)."""
     old, new = before.calls[line].mail, after.calls[line].mail
@@ -72,7 +72,7 @@ def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
     )
 
 
-@each_step("calls", cites=("OFR-7", "OFR-10"), line=lines)
+@each_step("calls", at="calls", cites=("OFR-7", "OFR-10"), line=lines)
 def an_answer_ends_its_offers(before: State, after: State, line: LineId) -> bool:
     """After an ACCEPT or DECLINE was heard, none of the caller's offers that it names stands."""
     call = heard_call(before, after, line)
@@ -81,7 +81,7 @@ def an_answer_ends_its_offers(before: State, after: State, line: LineId) -> bool
     return not any(is_of(after, line.epoch, offer, call.framework) for offer in call.offers)
 
 
-@each_step("calls", cites=("OFR-8", "FLT-1"), line=lines)
+@each_step("calls", at="calls", cites=("OFR-8", "FLT-1"), line=lines)
 def what_is_declined_is_refused(before: State, after: State, line: LineId) -> bool:
     """What a framework declines for a while is filtered, also if it declines by accepting
     nothing, and other offers in the call have ended (OFR-8)."""
@@ -96,7 +96,7 @@ def what_is_declined_is_refused(before: State, after: State, line: LineId) -> bo
     return all(offer.resources in refused.get((agent, offer.role), ()) for agent, offer in made)
 
 
-@each_step("calls events", cites=("OFR-10",), line=lines)
+@each_step("calls events", at="calls", cites=("OFR-10",), line=lines)
 def good_offers_are_honoured(before: State, after: State, line: LineId) -> bool:
     """INVALID_OFFERS is said only of offers that may not be used (OFR-10)."""
     call = heard_call(before, after, line)
@@ -116,7 +116,7 @@ def heard_accept(before: State, after: State, line: LineId) -> Accept | None:
     return call if is_subscribed(before, line.epoch, call) else None
 
 
-@each_step("calls", cites=("OFR-10", "F5", "S20"), line=lines)
+@each_step("calls", at="calls", cites=("OFR-10", "F5", "S20"), line=lines)
 def a_refused_accept_only_loses_its_tasks(before: State, after: State, line: LineId) -> bool:
     """If its offers may not be used, each task of an ACCEPT is lost, in order; nothing is launched,
     and nothing filtered (OFR-10)."""
@@ -130,7 +130,7 @@ def a_refused_accept_only_loses_its_tasks(before: State, after: State, line: Lin
     return lost == [ask.task for ask in call.tasks] and kept and filters[0] == filters[1]
 
 
-@each_step("calls", cites=("OFR-12", "OFR-15", "A3"), line=lines)
+@each_step("calls", at="calls", cites=("OFR-12", "OFR-15", "A3"), line=lines)
 def offers_are_used_as_one(before: State, after: State, line: LineId) -> bool:
     """The first task of an ACCEPT has all that its offers have together: it is launched if that is
     enough and nothing else is wrong with it (OFR-12)."""
@@ -144,7 +144,7 @@ def offers_are_used_as_one(before: State, after: State, line: LineId) -> bool:
     )
 
 
-@each_step("calls", cites=("OFR-19", "FLT-12", "A4"), line=lines)
+@each_step("calls", at="calls", cites=("OFR-19", "FLT-12", "A4"), line=lines)
 def what_is_not_used_is_refused(before: State, after: State, line: LineId) -> bool:
     """What an ACCEPT leaves of its offers is free, and filtered if its framework says so."""
     call, epoch = heard_accept(before, after, line), line.epoch
@@ -176,7 +176,7 @@ def launched(before: State, after: State, epoch: Epoch, agent: AgentId) -> list[
     return [frame for frame in frames if isinstance(frame, RunTask)]
 
 
-@each_step("calls", cites=("KIL-3",), line=lines)
+@each_step("calls", at="calls", cites=("KIL-3",), line=lines)
 def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
     """A KILL of a known task is not forgotten, whether its agent is there or not (KIL-3)."""
     call, epoch = heard_call(before, after, line), line.epoch
@@ -189,7 +189,7 @@ def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
     return after.tasks[epoch, agent][call.task].killed
 
 
-@each_step("calls", cites=("UPD-10",), line=lines)
+@each_step("calls", at="calls", cites=("UPD-10",), line=lines)
 def an_acknowledgement_is_passed_on(before: State, after: State, line: LineId) -> bool:
     """An ACKNOWLEDGE of the last update that went through goes to the agent, if it is there."""
     call, epoch = heard_call(before, after, line), line.epoch
@@ -202,7 +202,7 @@ def an_acknowledgement_is_passed_on(before: State, after: State, line: LineId) -
     return sent(before.down[link], after.down[link]) == (Ack(epoch, call.task, call.uuid),)
 
 
-@each_step("calls", cites=("FWK-5", "FWK-7", "S14"), line=lines)
+@each_step("calls", at="calls", cites=("FWK-5", "FWK-7", "S14"), line=lines)
 def refusals_have_a_reason(before: State, after: State, line: LineId) -> bool:
     """A leader refuses what was removed or is declared wrongly, or a new one, for want of room."""
     old, new = before.calls[line].mail, after.calls[line].mail
@@ -224,7 +224,7 @@ def loses(before: Fifo[Any], after: Fifo[Any]) -> bool:
     return len(after) < len(before) - 1
 
 
-@each_step("up", cites=("S9",), link=links)
+@each_step("up", at="up", cites=("S9",), link=links)
 def frames_up_are_lost_with_their_link(before: State, after: State, link: LinkId) -> bool:
     """What is in flight to a master is lost only when one end of the link is gone."""
     if not loses(before.up[link], after.up[link]):
@@ -234,14 +234,14 @@ def frames_up_are_lost_with_their_link(before: State, after: State, link: LinkId
     return both != (link, link) or after.reign[epoch] != Reign.LEADING
 
 
-@each_step("down", cites=("S9",), link=links)
+@each_step("down", at="down", cites=("S9",), link=links)
 def frames_down_are_lost_with_their_link(before: State, after: State, link: LinkId) -> bool:
     """What is in flight to an agent is lost only when the agent has left the link."""
     lost = loses(before.down[link], after.down[link])
     return not lost or after.agent[link.agent].link != link
 
 
-@each_step("calls", cites=("S13",), line=lines)
+@each_step("calls", at="calls", cites=("S13",), line=lines)
 def calls_are_lost_with_their_line(before: State, after: State, line: LineId) -> bool:
     """What is in flight to a master is lost only when one end of the line is gone."""
     lost = loses(before.calls[line], after.calls[line])
@@ -249,7 +249,7 @@ def calls_are_lost_with_their_line(before: State, after: State, line: LineId) ->
     return not lost or not there or after.reign[line.epoch] != Reign.LEADING
 
 
-@each_step("events", cites=("S13",), stream=streams)
+@each_step("events", at="events", cites=("S13",), stream=streams)
 def events_are_lost_with_their_stream(before: State, after: State, stream: StreamId) -> bool:
     """What is in flight to a scheduler is lost only when it has left the stream."""
     lost = loses(before.events[stream], after.events[stream])
@@ -263,14 +263,14 @@ def nothing_is_sent_to_nobody(s: State) -> bool:
     return not (s.up[NO_LINK] or s.down[NO_LINK] or s.events[NO_STREAM])
 
 
-@each_step("down", cites=("S19", "MFO-6"), link=links)
+@each_step("down", at="down", cites=("S19", "MFO-6"), link=links)
 def only_leaders_speak(before: State, after: State, link: LinkId) -> bool:
     """A master sends frames of its own reign, while that lasts (S19)."""
     frames = sent(before.down[link], after.down[link])
     return all(before.reign[frame.epoch] == Reign.LEADING for frame in frames)
 
 
-@each_step("down", cites=("AGT-1",), link=links)
+@each_step("down", at="down", cites=("AGT-1",), link=links)
 def nobody_is_shut_out_without_reason(before: State, after: State, link: LinkId) -> bool:
     """An agent that declares itself rightly may always join (AGT-1)."""
     frames = sent(before.down[link], after.down[link])
@@ -284,7 +284,7 @@ def only_usable_agents_are_registered(s: State, epoch: Epoch, agent: AgentId) ->
     return agent not in s.bounds.unusable or not is_connected(s, epoch, agent)
 
 
-@each_step("up", cites=("AGT-2", "AGT-9"), link=links)
+@each_step("up", at="up", cites=("AGT-2", "AGT-9"), link=links)
 def a_registration_is_answered(before: State, after: State, link: LinkId) -> bool:
     """A leader that hears a Register answers it, or shuts the agent out (AGT-2)."""
     old, new = before.up[link].mail, after.up[link].mail

@@ -39,7 +39,7 @@ from mesos_spec.state import Reign, Standing, State, is_terminal
 
 
 # ---- other calls ---------------------------------------------------------------------------
-@each_step("calls", cites=("FLT-5", "FLT-7", "FLT-8", "FLT-9"), line=lines)
+@each_step("calls", at="calls", cites=("FLT-5", "FLT-7", "FLT-8", "FLT-9"), line=lines)
 def roles_are_revived_and_suppressed(before: State, after: State, line: LineId) -> bool:
     """REVIVE ends all refusing and suppressing in its roles; SUPPRESS suppresses them (FLT-8)."""
     call = served(before, after, line)
@@ -68,7 +68,7 @@ def filters_end_one_by_one(
     return called or not stays or bool(away) or gone <= 1
 
 
-@each_step("calls", cites=("UPD-10",), line=lines)
+@each_step("calls", at="calls", cites=("UPD-10",), line=lines)
 def an_ended_task_is_forgotten_when_seen(before: State, after: State, line: LineId) -> bool:
     """When its end is acknowledged, a master knows a task no more (UPD-10)."""
     call, epoch = served(before, after, line), line.epoch
@@ -79,7 +79,7 @@ def an_ended_task_is_forgotten_when_seen(before: State, after: State, line: Line
     return not seen or call.task not in after.tasks[epoch, call.agent]
 
 
-@each_step("calls", cites=("KIL-8", "KIL-9"), line=lines)
+@each_step("calls", at="calls", cites=("KIL-8", "KIL-9"), line=lines)
 def executors_are_reached(before: State, after: State, line: LineId) -> bool:
     """What is meant for an executor goes to its agent, if that is connected (KIL-8, KIL-9)."""
     call, epoch = served(before, after, line), line.epoch
@@ -97,7 +97,7 @@ def executors_are_reached(before: State, after: State, line: LineId) -> bool:
 # ---- who comes and goes --------------------------------------------------------------------
 
 
-@each_step("calls", cites=("FWK-15",), line=lines)
+@each_step("calls", at="calls", cites=("FWK-15",), line=lines)
 def who_is_done_is_removed(before: State, after: State, line: LineId) -> bool:
     """A framework that says it is done is removed (FWK-15)."""
     call = served(before, after, line)
@@ -130,7 +130,7 @@ def a_new_stream_starts_empty(
     return warned and nothing
 
 
-@each_step("calls", cites=("FWK-1", "FWK-4"), line=lines)
+@each_step("calls", at="calls", cites=("FWK-1", "FWK-4"), line=lines)
 def who_subscribes_is_what_it_says(before: State, after: State, line: LineId) -> bool:
     """A framework is connected in the roles that it last named, and wants offers in all but those
     that it suppressed (FWK-4)."""

@@ -95,7 +95,7 @@ def who_asks_has_said_so(before: State, after: State, scheduler: SchedulerId) ->
     return not anew or (not after.owed[scheduler] and not after.held[scheduler])
 
 
-@each_step("calls", cites=("FWK-1",), line=lines)
+@each_step("calls", at="calls", cites=("FWK-1",), line=lines)
 def who_asks_waits_for_the_answer(before: State, after: State, line: LineId) -> bool:
     """A scheduler that asks to be taken on waits on the line that it asked on (FWK-1)."""
     calls = sent(before.calls[line], after.calls[line])

@@ -57,7 +57,7 @@ def who_asks_is_answered(before: State, after: State, line: LineId) -> bool:
     return said in (owed, [task for task, _ in call.tasks])
 
 
-@each_step("calls events", cites=("REC-8",), line=lines)
+@each_step("calls events", at="calls", cites=("REC-8",), line=lines)
 def who_asks_for_all_hears_all(before: State, after: State, line: LineId) -> bool:
     """A RECONCILE that names nothing is answered for each task on agents that are not given up."""
     call, epoch = heard_call(before, after, line), line.epoch
@@ -73,7 +73,7 @@ def who_asks_for_all_hears_all(before: State, after: State, line: LineId) -> boo
     return sorted(mine) == [update.task for update in answers]
 
 
-@each_step("calls", cites=("REC-11",), line=lines)
+@each_step("calls", at="calls", cites=("REC-11",), line=lines)
 def asking_changes_nothing(before: State, after: State, line: LineId) -> bool:
     """Whoever asks how tasks are changes nothing by it (REC-11)."""
     call, epoch = heard_call(before, after, line), line.epoch

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from mesos_spec.kernel.cells import Cell, Cells, show
+from mesos_spec.kernel.cells import Cell, Cells, Effects, show
 from mesos_spec.kernel.fairness import Fair
 from mesos_spec.kernel.names import Domain, Named, names
 from mesos_spec.kernel.values import Untold, check_value
@@ -70,6 +70,7 @@ class EachStep(Named, Generic[S, P]):
 
     holds: Callable[Concatenate[S, S, P], bool]
     watches: frozenset[str]
+    at: str = ""  #: the field of whose cells its first name is the key, if it is about one cell
 
     def broken(
         self, before: S, after: S, given: Mapping[str, Any] | None = None
@@ -77,6 +78,17 @@ class EachStep(Named, Generic[S, P]):
         """The first names for which the step breaks it, or None."""
         every = self.bindings(after, given)
         return next((b for b in every if not self.answer(self.holds, before, after, **b)), None)
+
+    def broken_by(self, before: S, after: S, effects: Effects) -> dict[str, Any] | None:
+        """The first names for which a step breaks it that wrote these cells, or None."""
+        if self.watches.isdisjoint(name for name, _ in effects):
+            return None
+        if not self.at:
+            return self.broken(before, after)
+        first = next(iter(self.over))
+        keys = [key for name, key in effects if name == self.at]
+        found = (self.broken(before, after, {first: key}) for key in keys)
+        return next((bound for bound in found if bound is not None), None)
 
 
 def always(
@@ -122,11 +134,16 @@ def _parameters(predicate: Callable[..., bool]) -> list[str]:
 
 
 def each_step(
-    watches: str, *, cites: tuple[str, ...] = (), **over: Domain
+    watches: str, *, at: str = "", cites: tuple[str, ...] = (), **over: Domain
 ) -> Callable[[Callable[Concatenate[S, S, P], bool]], EachStep[S, P]]:
-    """Make a predicate of two states a claim about every step that writes one of `watches`."""
+    """Make a predicate of two states a claim about every step that writes one of `watches`.
+
+    A claim about what a step did with one cell, as a channel that something was taken from, says so
+    with `at`: it holds wherever the step did not write the cell of that field whose key is its
+    first name, and is not asked there.
+    """
     return lambda holds: EachStep(
-        holds=holds, watches=frozenset(watches.split()), cites=cites, **names(holds, 2, over)
+        holds=holds, watches=frozenset(watches.split()), at=at, cites=cites, **names(holds, 2, over)
     )
 
 

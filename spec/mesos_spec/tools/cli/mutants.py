@@ -23,7 +23,7 @@ for example:
   mesos-spec mutants --only offers.decline   those of one function, or of one module
   mesos-spec mutants --kind effect --json
 
-exit codes: 0 all were caught, or are known to make no difference; 1 some survive; 5 used wrongly.
+exit codes: 0 all were caught, or nothing depends on them; 1 some survive; 5 used wrongly.
 """
 
 KINDS = ("guard", "effect", "claim")

@@ -157,12 +157,10 @@ def _keepable(action: Action[S, ...], effects: Effects) -> None:
 
 def broken_by(spec: Specification[S], before: S, after: S, effects: Effects) -> Broken | None:
     """The first EACH_STEP property that this step breaks."""
-    wrote = {name for name, _ in effects}
     for claim in spec.each_step:
-        if not wrote.isdisjoint(claim.watches):
-            bound = claim.broken(before, after)
-            if bound is not None:
-                return claim.name, bound
+        bound = claim.broken_by(before, after, effects)
+        if bound is not None:
+            return claim.name, bound
     return None
 
 

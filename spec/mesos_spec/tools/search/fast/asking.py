@@ -226,7 +226,11 @@ class Asker(Generic[S]):
         """The first EACH_STEP property that this step breaks."""
         wrote = {name for name, _ in effects}
         for claim, bindings in self._steps:
-            if not wrote.isdisjoint(claim.watches):
+            if claim.at:
+                bound = claim.broken_by(before, after, effects)
+                if bound is not None:
+                    return claim.name, bound
+            elif not wrote.isdisjoint(claim.watches):
                 for given in bindings:
                     bound = claim.broken(before, after, given)
                     if bound is not None:
