@@ -139,6 +139,8 @@ def who_subscribes_is_what_it_says(before: State, after: State, line: LineId) ->
     said = sent(before.events[stream], after.events[stream])
     if not isinstance(asked, Subscribe) or said == (Error(),):
         return True
+    if not asked.usable:
+        return False
     if len(said) != 1 or not isinstance(said[0], Subscribed):
         return False
     now = after.frameworks[epoch, said[0].framework]

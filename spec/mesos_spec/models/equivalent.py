@@ -11,6 +11,7 @@ NOTHING = "without it the step changes nothing that was not so before"
 LOST = "a master that hears nothing and one that is not heard are the same"
 STALE = "what was said on an older stream names only offers that have ended with it"
 TURNED = "whether it is dropped or turned away is the same"
+FULL = "how many frameworks a master has room for is not in the state: traces say it"
 LATER = "what nobody hears any more may be lost later just as well"
 SAID_LATER = "what an executor brings when it subscribes it may as well say right afterwards"
 BROKEN = "an agent that is told to end and only leaves is one whose link broke before it heard"
@@ -19,6 +20,7 @@ BROKEN = "an agent that is told to end and only leaves is one whose link broke b
 EQUIVALENT: dict[str, str] = {
     "agents.ignore_frame_up: the master leads": LOST,
     "frameworks.turn_away: the master leads": LOST,
+    "frameworks.subscribe: there is room for it": FULL,
     "offers.decline: the next call declines offers": NEEDED,
     "offers.decline: its framework is subscribed, on the call's stream": STALE,
     "tasks.accept: its framework is subscribed, on the call's stream": STALE,
