@@ -90,9 +90,11 @@ def test_a_call_that_is_not_breaks_its_clause_alone(name: str, call: AnyCall) ->
 
 
 def test_who_has_left_does_not_come_back() -> None:
-    """S14: a SUBSCRIBE after TEARDOWN."""
+    """S14: a SUBSCRIBE after TEARDOWN, once an ERROR has told it that it was heard."""
     gone = account()
     gone.left = True
+    assert not broken(gone, Subscribe(F, AWARE)), "its TEARDOWN may have been lost"
+    gone.refused = True
     assert broken(gone, Subscribe(F, AWARE)) == ["it_does_not_come_back_when_it_has_left"]
 
 

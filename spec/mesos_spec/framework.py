@@ -71,7 +71,7 @@ class Border(Protocol):
         """Whether it subscribed in a role."""
 
     def has_left(self, framework: FrameworkId) -> bool:
-        """Whether it has torn a framework down."""
+        """Whether it has torn a framework down, and heard an ERROR since."""
 
 
 # ---- clauses: of each call -----------------------------------------------------------------
@@ -134,7 +134,10 @@ def it_names_roles_that_it_has(border: Border, call: AnyCall) -> bool:
 
 @clause("S14", "FWK-5", "FWK-16")
 def it_does_not_come_back_when_it_has_left(border: Border, call: AnyCall) -> bool:
-    """No SUBSCRIBE with the id of a framework that it has torn down."""
+    """No SUBSCRIBE with the id of a framework that it has torn down, once it heard that it is gone.
+
+    Until then it may: its TEARDOWN may have been lost with its connection.
+    """
     if not isinstance(call, Subscribe) or call.framework is None:
         return True
     return not border.has_left(call.framework)

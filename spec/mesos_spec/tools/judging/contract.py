@@ -22,6 +22,7 @@ from mesos_spec.messages import (
     Accept,
     AnyCall,
     Call,
+    Error,
     Event,
     Offers,
     Rescind,
@@ -65,6 +66,7 @@ class Account:
     used: set[TaskId] = field(default_factory=set)
     alive: dict[TaskId, None] = field(default_factory=dict)  #: launched, with no end that was told
     left: bool = False
+    refused: bool = False  #: whether it has heard an ERROR
     owes: dict[str, dict[Any, Owed]] = field(default_factory=lambda: {d.name: {} for d in DUTIES})
     master: int = 0  #: which master's trace has its stream
 
@@ -89,12 +91,13 @@ class Account:
         return role in self.roles
 
     def has_left(self, framework: FrameworkId) -> bool:
-        """Whether it has torn a framework down."""
-        return self.left and framework == self.framework
+        """Whether it has torn a framework down, and heard that it is gone."""
+        return self.left and self.refused and framework == self.framework
 
     # ---- what it hears and says ----------------------------------------------------------
     def hears(self, event: Event, owed: Owed) -> None:
         """It is sent an event, which may lay duties on it."""
+        self.refused = self.refused or isinstance(event, Error)
         for duty in DUTIES:
             key = duty.laid_by(event)
             if key is not None and (duty is not ASKING or self.alive):
