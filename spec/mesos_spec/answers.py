@@ -8,10 +8,9 @@ compared word by word.
 from __future__ import annotations
 
 from mesos_spec.domains import agents, epochs, frameworks, lines
-from mesos_spec.heard import heard_call
+from mesos_spec.heard import heard_call, said_on, served, updates_told
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId
 from mesos_spec.kernel import Always, EachStep, each_step
-from mesos_spec.masters import is_subscribed
 from mesos_spec.messages import (
     Accept,
     Error,
@@ -31,7 +30,7 @@ from mesos_spec.messages import (
 )
 from mesos_spec.network import NO_STREAM, is_connected, link_of
 from mesos_spec.properties import sent
-from mesos_spec.reconciliation import is_known, told, updates_told
+from mesos_spec.reconciliation import is_known
 from mesos_spec.state import Standing, State, is_terminal
 from mesos_spec.tasks import is_active
 
@@ -40,8 +39,8 @@ from mesos_spec.tasks import is_active
 @each_step("calls events", at="calls", cites=("OFR-15", "OFR-21", "OFR-22", "TSK-9"), line=lines)
 def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId) -> bool:
     """Of the tasks of an ACCEPT each is sent to the agent or answered for, once (OFR-15)."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, Accept) or not call.tasks or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, Accept) or not call.tasks:
         return True
     link = link_of(before, epoch, call.offers[0].agent)
     frames = sent(before.down[link], after.down[link])
@@ -64,8 +63,8 @@ def what_is_left_comes_back_whole(before: State, after: State, line: LineId) -> 
 def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -> bool:
     """A KILL goes to the task's agent if that is there; of a task that runs nowhere its framework
     hears how it is, if the master can know (KIL-1)."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, KillTask) or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, KillTask):
         return True
     home = before.home[epoch, call.task]
     if home is not None and is_active(before, epoch, call.task):
@@ -88,13 +87,13 @@ def who_subscribes_is_told_so_and_no_more(before: State, after: State, line: Lin
     stream = after.answer[line]
     if stream is None:
         return True
-    heard = told(before, after, stream)
+    heard = said_on(before, after, stream)
     if heard == (Error(),):
         return True  # `refusals_have_a_reason`
     if len(heard) != 1 or not isinstance(heard[0], Subscribed):
         return False
     was = before.frameworks[epoch, heard[0].framework].stream
-    return was is None or Error() in told(before, after, was)
+    return was is None or Error() in said_on(before, after, was)
 
 
 @each_step("frameworks", cites=("UPD-9", "FWK-4"), epoch=epochs, framework=frameworks)
@@ -148,7 +147,7 @@ def giving_up_an_agent_is_told(before: State, after: State, epoch: Epoch, agent:
         record = before.frameworks[epoch, framework]
         if record.stream is None:
             continue
-        heard = told(before, after, record.stream)
+        heard = said_on(before, after, record.stream)
         mine = [task for task in before.tasks[epoch, agent] if task.framework == framework]
         state = "TASK_UNREACHABLE" if record.partition_aware else "TASK_LOST"
         said = [e.task for e in heard if isinstance(e, TaskUpdate) and e.state == state]
@@ -216,7 +215,7 @@ def updates_are_passed_on_as_they_are(
     if not heard or old[0].epoch != epoch or stream is None:
         return True
     passed = TaskUpdate(task, agent, status.state, status.source, status.reason, status.uuid)
-    return told(before, after, stream) == (passed,)
+    return said_on(before, after, stream) == (passed,)
 
 
 @each_step("up events", cites=("EXE-5", "EXE-6", "R3"), epoch=epochs, agent=agents)
@@ -233,7 +232,7 @@ def the_end_of_an_executor_is_told(
         return True
     key = head[0].executor
     stream = before.frameworks[epoch, key.framework].stream or NO_STREAM
-    heard = told(before, after, stream)
+    heard = said_on(before, after, stream)
     return stream == NO_STREAM or heard == (Failure(agent, key.executor, head[0].status),)
 
 

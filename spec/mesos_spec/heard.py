@@ -6,9 +6,18 @@ so it was not lost.  *Said* is what the step put into a channel.
 
 from __future__ import annotations
 
-from mesos_spec.ids import AgentId, Epoch, ExecutorKey, FrameworkId, LineId
+from mesos_spec.ids import AgentId, Epoch, ExecutorKey, FrameworkId, LineId, StreamId
 from mesos_spec.masters import is_subscribed
-from mesos_spec.messages import Call, Event, FrameDown, FrameUp, Register, ToldExecutor
+from mesos_spec.messages import (
+    Accept,
+    Call,
+    Event,
+    FrameDown,
+    FrameUp,
+    Register,
+    TaskUpdate,
+    ToldExecutor,
+)
 from mesos_spec.network import link_of, own_link
 from mesos_spec.properties import sent
 from mesos_spec.state import Reign, State
@@ -29,6 +38,12 @@ def served(before: State, after: State, line: LineId) -> Call | None:
     call = heard_call(before, after, line)
     mine = isinstance(call, Call) and is_subscribed(before, line.epoch, call)
     return call if isinstance(call, Call) and mine else None
+
+
+def heard_accept(before: State, after: State, line: LineId) -> Accept | None:
+    """The ACCEPT of some tasks that a master took from who is subscribed on its stream."""
+    call = served(before, after, line)
+    return call if isinstance(call, Accept) and call.tasks else None
 
 
 def heard_up(before: State, after: State, epoch: Epoch, agent: AgentId) -> FrameUp | None:
@@ -58,12 +73,23 @@ def order(before: State, after: State, agent: AgentId) -> FrameDown | None:
     return heard_down(before, after, agent) if before.agent[agent].registered else None
 
 
+def said_on(before: State, after: State, stream: StreamId | None) -> tuple[Event, ...]:
+    """What was sent on a stream; nothing on none."""
+    return () if stream is None else sent(before.events[stream], after.events[stream])
+
+
 def news(
     before: State, after: State, epoch: Epoch, framework: FrameworkId
 ) -> tuple[Event, ...] | None:
     """What a framework was sent by a master; None where it has no stream."""
     stream = after.frameworks[epoch, framework].stream
-    return None if stream is None else sent(before.events[stream], after.events[stream])
+    return None if stream is None else said_on(before, after, stream)
+
+
+def updates_told(before: State, after: State, epoch: Epoch, of: FrameworkId) -> list[TaskUpdate]:
+    """The updates that a framework was sent by a master; none where it has no stream."""
+    said = said_on(before, after, after.frameworks[epoch, of].stream)
+    return [event for event in said if isinstance(event, TaskUpdate)]
 
 
 def sent_down(before: State, after: State, epoch: Epoch, agent: AgentId) -> tuple[FrameDown, ...]:

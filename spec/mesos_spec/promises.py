@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mesos_spec.domains import agents, epochs, lines, links, schedulers, streams
-from mesos_spec.heard import heard_call
+from mesos_spec.heard import heard_accept, served
 from mesos_spec.ids import (
     AgentId,
     Epoch,
@@ -75,8 +75,8 @@ def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("OFR-7", "OFR-10"), line=lines)
 def an_answer_ends_its_offers(before: State, after: State, line: LineId) -> bool:
     """After an ACCEPT or DECLINE was heard, none of the caller's offers that it names stands."""
-    call = heard_call(before, after, line)
-    if not isinstance(call, Accept | Decline) or not is_subscribed(before, line.epoch, call):
+    call = served(before, after, line)
+    if not isinstance(call, Accept | Decline):
         return True
     return not any(is_of(after, line.epoch, offer, call.framework) for offer in call.offers)
 
@@ -85,10 +85,10 @@ def an_answer_ends_its_offers(before: State, after: State, line: LineId) -> bool
 def what_is_declined_is_refused(before: State, after: State, line: LineId) -> bool:
     """What a framework declines for a while is filtered, also if it declines by accepting
     nothing, and other offers in the call have ended (OFR-8)."""
-    call = heard_call(before, after, line)
+    call = served(before, after, line)
     if not isinstance(call, Decline) and not (isinstance(call, Accept) and not call.tasks):
         return True
-    if not call.filtered or not is_subscribed(before, line.epoch, call):
+    if not call.filtered:
         return True
     stood = [o for o in call.offers if is_of(before, line.epoch, o, call.framework)]
     made = [(o.agent, before.offers[line.epoch, o.agent][o]) for o in stood]
@@ -99,21 +99,12 @@ def what_is_declined_is_refused(before: State, after: State, line: LineId) -> bo
 @each_step("calls events", at="calls", cites=("OFR-10",), line=lines)
 def good_offers_are_honoured(before: State, after: State, line: LineId) -> bool:
     """INVALID_OFFERS is said only of offers that may not be used (OFR-10)."""
-    call = heard_call(before, after, line)
-    if not isinstance(call, Accept) or not is_subscribed(before, line.epoch, call):
+    call = served(before, after, line)
+    if not isinstance(call, Accept):
         return True
     said = sent(before.events[call.stream], after.events[call.stream])
     spoilt = [e for e in said if isinstance(e, TaskUpdate) and e.reason == "REASON_INVALID_OFFERS"]
     return bool(spoilt) == (bool(call.tasks) and not may_use(before, line.epoch, call))
-
-
-def heard_accept(before: State, after: State, line: LineId) -> Accept | None:
-    """The ACCEPT of some tasks that a master took from a line in this step, if its framework is
-    subscribed there."""
-    call = heard_call(before, after, line)
-    if not isinstance(call, Accept) or not call.tasks:
-        return None
-    return call if is_subscribed(before, line.epoch, call) else None
 
 
 @each_step("calls", at="calls", cites=("OFR-10", "F5", "S20"), line=lines)
@@ -179,8 +170,8 @@ def launched(before: State, after: State, epoch: Epoch, agent: AgentId) -> list[
 @each_step("calls", at="calls", cites=("KIL-3",), line=lines)
 def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
     """A KILL of a known task is not forgotten, whether its agent is there or not (KIL-3)."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, KillTask) or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, KillTask):
         return True
     agent = before.home[epoch, call.task]
     if call.agent not in (None, agent) or not is_active(before, epoch, call.task):
@@ -192,8 +183,8 @@ def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("UPD-10",), line=lines)
 def an_acknowledgement_is_passed_on(before: State, after: State, line: LineId) -> bool:
     """An ACKNOWLEDGE of the last update that went through goes to the agent, if it is there."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, Acknowledge) or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, Acknowledge):
         return True
     known = before.tasks[epoch, call.agent].get(call.task, None)
     if known is None or known.uuid != call.uuid or not is_connected(before, epoch, call.agent):

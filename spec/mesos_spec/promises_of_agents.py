@@ -283,26 +283,16 @@ def who_ends_takes_its_tasks_along(before: State, after: State, agent: AgentId) 
 
 # ---- processes -----------------------------------------------------------------------------
 @each_step("agent", cites=("RCV-1", "RCV-2"), agent=agents)
-def who_starts_has_what_it_kept(before: State, after: State, agent: AgentId) -> bool:
-    """An agent starts with what it had checkpointed, and nothing else; its executors have yet to
-    come back (RCV-1, RCV-2)."""
-    was, now = before.agent[agent], after.agent[agent]
-    if was.up or not now.up:
+def who_starts_waits_for_its_executors(before: State, after: State, agent: AgentId) -> bool:
+    """An agent starts unregistered, and all its executors have yet to come back; those that were to
+    end still are (RCV-1, RCV-2)."""
+    if before.agent[agent].up or not after.agent[agent].up:
         return True
-    kept = {f for f, info in before.hosted[agent].items() if info.checkpoint}
-    whole = (
-        {*after.runners[agent]} == {k for k in before.runners[agent] if k.framework in kept}
-        and {*after.runs[agent]} == {k for k in before.runs[agent] if k.framework in kept}
-        and {*after.updates[agent]} == {k for k in before.updates[agent] if k.framework in kept}
-    )
-    away = all(one.away and one.stream is None for one in after.runners[agent].values())
+    runners = after.runners[agent]
     ending = [k for k, one in before.runners[agent].items() if one.phase == Phase.TERMINATING]
-    still = all(
-        after.runners[agent][k].phase == Phase.TERMINATING
-        for k in ending
-        if k in after.runners[agent]
-    )
-    return whole and away and still and {*after.hosted[agent]} == kept and not now.registered
+    away = all(one.away and one.stream is None for one in runners.values())
+    still = all(runners[key].phase == Phase.TERMINATING for key in ending if key in runners)
+    return away and still and not after.agent[agent].registered
 
 
 @each_step("agent", cites=("AGT-2", "AGT-10"), agent=agents)

@@ -14,27 +14,14 @@ A KILL of a task that runs nowhere is answered in the same way (KIL-1).
 from __future__ import annotations
 
 from mesos_spec.domains import epochs, frameworks, lines
-from mesos_spec.heard import heard_call
-from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, StreamId, TaskId
+from mesos_spec.heard import heard_call, served, updates_told
+from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, TaskId
 from mesos_spec.kernel import Always, EachStep, each_step
-from mesos_spec.masters import is_subscribed
-from mesos_spec.messages import Event, Reconcile, TaskUpdate
-from mesos_spec.properties import sent
+from mesos_spec.messages import Reconcile, TaskUpdate
 from mesos_spec.state import Standing, State
 
 
 # ---- what was said in a step ---------------------------------------------------------------
-def told(before: State, after: State, stream: StreamId | None) -> tuple[Event, ...]:
-    """The events that a step sent on a stream; none on no stream."""
-    return () if stream is None else sent(before.events[stream], after.events[stream])
-
-
-def updates_told(before: State, after: State, epoch: Epoch, of: FrameworkId) -> list[TaskUpdate]:
-    """The updates that a framework was sent in a step."""
-    events = told(before, after, after.frameworks[epoch, of].stream)
-    return [event for event in events if isinstance(event, TaskUpdate)]
-
-
 # ---- who asks -----------------------------------------------------------------------------
 @each_step(
     "calls events",
@@ -44,8 +31,8 @@ def updates_told(before: State, after: State, epoch: Epoch, of: FrameworkId) -> 
 def who_asks_is_answered(before: State, after: State, line: LineId) -> bool:
     """Each task that a RECONCILE names is answered for once, in order, without a uuid; but for
     those the master does not know, of an agent that it has not met (REC-2)."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, Reconcile) or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, Reconcile):
         return True
     answers = updates_told(before, after, epoch, call.framework)
     if any(u.reason != "REASON_RECONCILIATION" or u.uuid is not None for u in answers):
@@ -60,8 +47,8 @@ def who_asks_is_answered(before: State, after: State, line: LineId) -> bool:
 @each_step("calls events", at="calls", cites=("REC-8",), line=lines)
 def who_asks_for_all_hears_all(before: State, after: State, line: LineId) -> bool:
     """A RECONCILE that names nothing is answered for each task on agents that are not given up."""
-    call, epoch = heard_call(before, after, line), line.epoch
-    if not isinstance(call, Reconcile) or call.tasks or not is_subscribed(before, epoch, call):
+    call, epoch = served(before, after, line), line.epoch
+    if not isinstance(call, Reconcile) or call.tasks:
         return True
     mine = [
         task

@@ -34,19 +34,22 @@ TAKEN_OVER = model(
     sometimes=(seen.a_scheduler_is_replaced, seen.a_task_outlives_its_scheduler),
 )
 
+#: A framework with an executor that takes something, whose user may tear it down.
+TORN_DOWN = cluster(
+    agents=Table({A1: cpus(3)}),
+    schedulers=Table(
+        {S1: user("tear down", tasks=(task(executor="e", executor_resources=cpus(1)),))}
+    ),
+    links=2,
+    frameworks=(F1, F2),
+)
+
 REMOVED = model(
     "removal",
     "A framework is removed while its agent is there, away or given up.",
     "tear_down_by_operator give_up_framework call offer lose_framework lose_stream "
     "executor_subscribes mark_unreachable " + LINKS + WORK,
-    cluster(
-        agents=Table({A1: cpus(3)}),
-        schedulers=Table(
-            {S1: user("tear down", tasks=(task(executor="e", executor_resources=cpus(1)),))}
-        ),
-        links=2,
-        frameworks=(F1, F2),
-    ),
+    TORN_DOWN,
     Counts(states=48743, steps=137089, depth=36, cut=682),
     script=RUNNING,
     prompt="calls events up",
@@ -59,14 +62,7 @@ REMOVED_TOO = model(
     "The same, while the agent may also restart.",
     "tear_down_by_operator give_up_framework call offer lose_framework lose_stream crash_agent "
     "start_agent executor_subscribes recover_executor mark_unreachable " + LINKS + WORK,
-    cluster(
-        agents=Table({A1: cpus(3)}),
-        schedulers=Table(
-            {S1: user("tear down", tasks=(task(executor="e", executor_resources=cpus(1)),))}
-        ),
-        links=2,
-        frameworks=(F1, F2),
-    ),
+    TORN_DOWN,
     Counts(states=74376, steps=243616, depth=36, cut=900),
     script=RUNNING,
     prompt="calls events up",

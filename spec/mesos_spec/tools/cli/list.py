@@ -48,8 +48,7 @@ def _rows(sort: str) -> list[dict[str, Any]]:
             }
             for m in (*MODELS, *BESIDE)
         ]
-    from mesos_spec.mesos import ACTIONS
-    from mesos_spec.properties import ALWAYS, EACH_STEP
+    from mesos_spec.mesos import ACTIONS, ALWAYS, EACH_STEP
 
     listed: list[Any] = list(ACTIONS.values()) if sort == "actions" else [*ALWAYS, *EACH_STEP]
     return [

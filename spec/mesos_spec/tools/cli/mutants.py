@@ -86,4 +86,5 @@ def _hunt(args: argparse.Namespace) -> Hunt:
         wanted = wanted or sites(SUBJECTS)
     found = hunt_all(Hunter(small, tick), wanted, chosen, args.patience)
     tick.clear()
+    found.fates = [one for one in found.fates if args.kind in (None, one.kind)]
     return found
