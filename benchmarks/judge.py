@@ -11,10 +11,10 @@ import time
 
 from benchmarks.measuring import Figure
 from mesos_chaos.plan import Cluster, Plan, Workload
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import read, written_by
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import judge
-from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.trace import Trace
 from mesos_spec.tools.judging.whole import WHOLE
 
 
@@ -22,14 +22,7 @@ def record_traces(agents: int, slots: int, items: int) -> list[Trace]:
     """The traces of one simulated run in which all slots are taken most of the time."""
     work = Workload(name="w", items=items, command="sleep 20", cpus=1.0, mem_mb=32)
     cluster = Cluster(masters=1, agents=agents, cpus=float(slots), mem_mb=slots * 64)
-    _, simulated = simulate(Plan(cluster=cluster, workload=[work]), keep_lines=True)
-    assert simulated.judge.lines is not None
-    traces = []
-    for name, pieces in sorted(simulated.judge.lines.items()):
-        first, *others = b"".join(pieces).splitlines()
-        records = [parse_record(line, name, number) for number, line in enumerate(others)]
-        traces.append(Trace(path=name, header=parse_header(first, name), records=records))
-    return traces
+    return read(written_by(Plan(cluster=cluster, workload=[work])))
 
 
 def judge_steps_per_s(quick: bool) -> Figure:

@@ -17,7 +17,7 @@ import pytest
 
 from mesos_chaos.live.run import LiveResult, judged, titled
 from mesos_chaos.plan import Cluster, Expect, Fault, FaultKind, Scenario, Workload
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import written_by
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -45,9 +45,7 @@ PASSING = [
 @cache
 def traces() -> dict[str, bytes]:
     """What each process of the run has written."""
-    _, cluster = simulate(SCENARIO, keep_lines=True)
-    assert cluster.judge.lines is not None
-    return {name: b"".join(lines) for name, lines in cluster.judge.lines.items()}
+    return written_by(SCENARIO)
 
 
 def report_of(folder: Path, settled: bool = True, missed: tuple[str, ...] = ()) -> str:

@@ -15,9 +15,9 @@ import pytest
 
 from mesos_chaos.plan import load_scenario
 from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import read
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import judge
-from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 from mesos_spec.tools.judging.whole import WHOLE
 
@@ -39,15 +39,10 @@ def _lines() -> Lines:
 
 
 def _judged(lines: Lines) -> Verdict:
-    traces = []
-    for name, content in sorted(lines.items()):
-        header = parse_header(json.dumps(content[0]).encode(), name)
-        records = [
-            parse_record(json.dumps(line).encode(), f"{name}:{seq + 2}", seq)
-            for seq, line in enumerate(content[1:])
-        ]
-        traces.append(Trace(path=name, header=header, records=records))
-    return judge(traces, WHOLE, Bounds())
+    written = {
+        name: "\n".join(map(json.dumps, content)).encode() for name, content in lines.items()
+    }
+    return judge(read(written), WHOLE, Bounds())
 
 
 def _find(lines: Lines, role: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from mesos_spec.kernel import (
 )
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.tools.search.checker import DEADLOCK, HEADS, Progress, Result, check
+from model_tests.spec.toys import leave, lose, modelled
 
 # ---- what is checked --------------------------------------------------------------------------
 POST = post_office.SPEC
@@ -37,11 +38,6 @@ def post(*more: Action[Post, ...], without: str = "", **changed: Any) -> Model[P
         quiescent=post_office.everybody_is_served,
     )
     return replace(model, **changed)
-
-
-def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:
-    """A model of a toy."""
-    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds)
 
 
 BOTH = pytest.mark.parametrize("plain", [True, False], ids=["plain", "memo"])
@@ -107,13 +103,6 @@ def test_the_post_office_works(plain: bool) -> None:
     )
 
 
-@action(changes="got", customer=customers)
-def lose(s: Post, customer: str) -> None:
-    """A stamp is lost."""
-    require(s.got[customer] == 2, "there is one to lose")
-    s.got[customer] -= 1
-
-
 @BOTH
 def test_a_step_that_breaks_a_claim_is_found(plain: bool) -> None:
     result = check(post(lose), plain=plain)
@@ -135,13 +124,6 @@ def test_a_state_that_breaks_a_claim_is_found(plain: bool) -> None:
     assert steps(result) == ["steal"]
     assert result.broken is not None
     assert result.broken.why == "nothing_unasked_comes does not hold for customer=a"
-
-
-@action(changes="queue", by="customer", customer=customers)
-def leave(s: Post, customer: str) -> None:
-    """A customer gives up."""
-    require(s.asked[customer] == 1, "the customer has asked")
-    s.queue[customer] += Bye()
 
 
 @BOTH

@@ -6,34 +6,19 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from mesos_spec.examples import two_phase_commit
 from mesos_spec.examples.post_office import SPEC as POST
-from mesos_spec.examples.post_office import Bye, Post, Stamp, ask, customers, get, sell
+from mesos_spec.examples.post_office import Post, Stamp, ask, get, sell
 from mesos_spec.kernel import (
     Bag,
     Fifo,
     Per,
-    Specification,
-    action,
-    require,
 )
 from mesos_spec.kernel.model import Model
 from mesos_spec.tools.report.explain import can_happen, enabled, nearest, why
 from mesos_spec.tools.report.show import as_json, as_mermaid, as_text, difference, sent
 from mesos_spec.tools.search.checker import HEADS, check
-from mesos_spec.tools.search.guards import drop_each, drop_guards, written_guards
-
-
-def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:
-    """A model of a toy."""
-    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds)
-
-
-@action(changes="queue", by="customer", customer=customers)
-def leave(s: Post, customer: str) -> None:
-    """A customer gives up."""
-    require(s.asked[customer] == 1, "the customer has asked")
-    s.queue[customer] += Bye()
+from mesos_spec.tools.search.guards import drop_guards, written_guards
+from model_tests.spec.toys import leave, modelled
 
 
 # ---- guards --------------------------------------------------------------------------------
@@ -51,16 +36,6 @@ def test_an_action_without_a_guard_is_otherwise_the_same() -> None:
     assert without(served, customer="a").asked["a"] == 3
     assert (without.name, without.over, without.by) == (ask.name, ask.over, ask.by)
     assert [sentence for sentence, _ in drop_guards(sell)] == ["there are stamps left"]
-
-
-def test_a_guard_that_nothing_rests_on_survives() -> None:
-    """Hearing of a prepared manager after the decision changes nothing that is claimed."""
-    model = modelled(two_phase_commit.SPEC, ("a", "b", "c"))
-    fates = {(d.action, d.guard): d.fate for d in drop_each(model, max_states=5000)}
-    assert fates.pop(("coordinator_hears_prepared", "nothing is decided")) == "survives"
-    assert fates.pop(("manager_prepares", "the manager has decided nothing")) == "survives"
-    assert len(fates) == 7
-    assert set(fates.values()) == {"caught"}
 
 
 # ---- on paper ------------------------------------------------------------------------------

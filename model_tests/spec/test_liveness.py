@@ -35,13 +35,9 @@ from mesos_spec.tools.search import cycles
 from mesos_spec.tools.search.liveness import Unfinished, check_liveness
 from mesos_spec.tools.search.verdicts import Verdict
 from model_tests.spec.lassos import assert_breaks
+from model_tests.spec.toys import modelled
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def modelled(spec: Specification[Any], bounds: Any = None, **more: Any) -> Model[Any]:
-    """A model of a toy."""
-    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds, **more)
 
 
 def verdict(model: Model[Any]) -> Verdict[Any]:

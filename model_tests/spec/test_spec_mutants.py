@@ -10,16 +10,17 @@ import pytest
 
 from mesos_spec import mesos, offers, tasks, updates
 from mesos_spec.__main__ import main
-from mesos_spec.examples import post_office
+from mesos_spec.examples import post_office, two_phase_commit
 from mesos_spec.kernel import each_step
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.models import MODELS
 from mesos_spec.models.equivalent import EQUIVALENT
-from mesos_spec.tools.mutating.hunt import Hunter, hunt_all, started
+from mesos_spec.tools.mutating.hunt import IDLE, Hunter, hunt_all, started
 from mesos_spec.tools.mutating.planting import noting, planted
 from mesos_spec.tools.mutating.sites import EFFECT, GUARD, sites
 from mesos_spec.tools.mutating.weakening import weakened
 from mesos_spec.tools.search.checker import check
+from model_tests.spec.toys import modelled
 
 POST = Model(
     name="post",
@@ -79,7 +80,24 @@ def test_every_mutant_of_a_toy_has_its_fate() -> None:
     assert fates["all of it"][0] == "caught"
 
 
+def test_a_guard_that_nothing_rests_on_survives() -> None:
+    """Hearing of a prepared manager after the decision changes nothing that is claimed."""
+    model = modelled(two_phase_commit.SPEC, ("a", "b", "c"))
+    places = [site for site in sites([two_phase_commit]) if site.kind == GUARD]
+    fates = {one.id.partition(".")[2]: one for one in Hunter([model]).hunt(places)}
+    assert fates.pop("coordinator_hears_prepared: nothing is decided").fate == "survives"
+    assert fates["manager_prepares: the manager has decided nothing"].by == IDLE
+    assert {one.fate for one in fates.values()} == {"caught"}
+
+
 def test_what_fails_for_want_of_a_guard_is_not_caught() -> None:
+    kills = next(model for model in MODELS if model.name == "kills")
+    needed = "tasks.kill: the task is known, on an agent that is not given up"
+    [fate] = Hunter([kills]).hunt([site for site in sites([tasks]) if site.id == needed])
+    assert (fate.fate, fate.by) == ("fails", "")
+
+
+def test_nothing_is_hunted_in_a_model_that_does_not_hold() -> None:
     def body(s: post_office.Post, /, **bound: Any) -> None:
         raise KeyError(s.sold)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesos_spec.examples import post_office, two_phase_commit
-from mesos_spec.examples.post_office import Bye, Post, Stamp, customers
+from mesos_spec.examples.post_office import Bye, Post, Stamp
 from mesos_spec.kernel import Bag, Fifo, Table, Untold, action, always, require
 from mesos_spec.kernel.model import Alike, Model
 from mesos_spec.models import named
@@ -20,6 +20,7 @@ from mesos_spec.tools.search.checker import check
 from mesos_spec.tools.search.symmetry import check_reduced, renamed, renamings
 from model_tests.spec.lassos import replayed
 from model_tests.spec.searches import search
+from model_tests.spec.toys import leave, lose
 
 THREE: Alike = ((("a",), ("b",), ("c",)),)
 
@@ -69,20 +70,6 @@ def test_a_broken_claim_is_found_as_near_and_in_real_names(said: int, heard: int
         states = replayed(model, list(reduced.broken.steps))
         assert not_so_far.broken(states[-1]) is not None
         assert all(not_so_far.broken(s) is None for s in states[:-1])
-
-
-@action(changes="got", customer=customers)
-def lose(s: Post, customer: str) -> None:
-    """A stamp is lost."""
-    require(s.got[customer] == 2, "there is one to lose")
-    s.got[customer] -= 1
-
-
-@action(changes="queue", by="customer", customer=customers)
-def leave(s: Post, customer: str) -> None:
-    """A customer gives up."""
-    require(s.asked[customer] == 1, "the customer has asked")
-    s.queue[customer] += Bye()
 
 
 @pytest.mark.parametrize("more", [lose, leave])

@@ -9,17 +9,12 @@ import pytest
 
 from mesos_spec.__main__ import main
 from mesos_spec.examples import die_hard, post_office, two_phase_commit
-from mesos_spec.examples.post_office import Bye, Post, customers
+from mesos_spec.examples.post_office import Post, customers
 from mesos_spec.kernel import action, require
-from mesos_spec.kernel.model import Model
 from mesos_spec.tools.search.checker import DEADLOCK, HEADS, check
 from mesos_spec.tools.search.walks import walk
 from model_tests.spec.lassos import replayed
-
-
-def modelled(spec: Any, bounds: Any, **more: Any) -> Model[Any]:
-    """A model of a toy."""
-    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds, **more)
+from model_tests.spec.toys import leave, lose, modelled
 
 
 def test_four_gallons_are_found_and_the_way_is_short() -> None:
@@ -49,20 +44,6 @@ def test_walks_never_call_a_model_checked() -> None:
     assert result.unseen == ()
     assert len(result.witnesses["all_commit"].steps) >= 7
     assert walk(model, walks=1, max_depth=3).steps == 3
-
-
-@action(changes="got", customer=customers)
-def lose(s: Post, customer: str) -> None:
-    """A stamp is lost."""
-    require(s.got[customer] == 2, "there is one to lose")
-    s.got[customer] -= 1
-
-
-@action(changes="queue", by="customer", customer=customers)
-def leave(s: Post, customer: str) -> None:
-    """A customer gives up."""
-    require(s.asked[customer] == 1, "the customer has asked")
-    s.queue[customer] += Bye()
 
 
 @action(changes="got", customer=customers)

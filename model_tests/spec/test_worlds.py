@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,11 +26,7 @@ from mesos_spec.kernel import (
 from mesos_spec.kernel.model import Model
 from mesos_spec.tools.search.checker import check
 from mesos_spec.tools.search.worlds import delivered
-
-
-def modelled(spec: Specification[Any], bounds: Any) -> Model[Any]:
-    """A model of a toy."""
-    return Model(name=spec.name, title="A toy", spec=spec, bounds=bounds)
+from model_tests.spec.toys import modelled
 
 
 # ---- two worlds ----------------------------------------------------------------------------

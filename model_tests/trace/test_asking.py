@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mesos_chaos.plan import load_scenario
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import read, written_by
 from mesos_spec.bounds import Bounds
 from mesos_spec.kernel.cells import Effects, undo
 from mesos_spec.kernel.values import Fifo, Table
@@ -24,7 +24,7 @@ from mesos_spec.state import Mood, Phase, Reign, Standing, State
 from mesos_spec.tools.judging.asking import Asking
 from mesos_spec.tools.judging.judge import Judge, follow
 from mesos_spec.tools.judging.subjects import everything
-from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.trace import Trace
 from mesos_spec.tools.judging.verdict import Outcome
 from mesos_spec.tools.judging.whole import WHOLE
 
@@ -37,14 +37,7 @@ STATES = ("TASK_STAGING", "TASK_RUNNING", "TASK_FINISHED", "TASK_LOST")
 def traces(name: str, seed: int) -> list[Trace]:
     """The traces of a simulated run."""
     plan = load_scenario(name)[1].model_copy(update={"seed": seed})
-    _, cluster = simulate(plan, keep_lines=True)
-    assert cluster.judge.lines is not None
-    found = []
-    for process, pieces in sorted(cluster.judge.lines.items()):
-        header, *lines = b"".join(pieces).splitlines()
-        records = [parse_record(line, process, seq) for seq, line in enumerate(lines)]
-        found.append(Trace(path=process, header=parse_header(header, process), records=records))
-    return found
+    return read(written_by(plan))
 
 
 class Everything:

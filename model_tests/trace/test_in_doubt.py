@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from mesos_chaos.plan import load_scenario
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import read, written_by
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging import view
 from mesos_spec.tools.judging.judge import Judge
 from mesos_spec.tools.judging.merge import Merger, Placed, heard_way, sent_way
-from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
+from mesos_spec.tools.judging.trace import Trace
 from mesos_spec.tools.judging.verdict import Outcome, Violation
 from mesos_spec.tools.judging.whole import WHOLE
 
@@ -30,14 +30,7 @@ IN_DOUBT = 3
 @cache
 def _traces() -> list[Trace]:
     plan = load_scenario("agent_killed")[1].model_copy(update={"seed": 0})
-    _, cluster = simulate(plan, keep_lines=True)
-    assert cluster.judge.lines is not None
-    found = []
-    for name, pieces in sorted(cluster.judge.lines.items()):
-        first, *lines = b"".join(pieces).splitlines()
-        records = [parse_record(line, name, seq) for seq, line in enumerate(lines)]
-        found.append(Trace(path=name, header=parse_header(first, name), records=records))
-    return found
+    return read(written_by(plan))
 
 
 @cache

@@ -10,16 +10,14 @@ from typing import Any
 import pytest
 
 from mesos_chaos.plan import load_scenario
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import written_by
 from mesos_spec.__main__ import main
 
 
 @cache
 def _clean() -> dict[str, bytes]:
     """The trace of one clean run, by process."""
-    _, cluster = simulate(load_scenario("leader_killed")[1], keep_lines=True)
-    assert cluster.judge.lines is not None
-    return {name: b"".join(lines) for name, lines in cluster.judge.lines.items()}
+    return written_by(load_scenario("leader_killed")[1])
 
 
 @pytest.fixture
@@ -69,10 +67,8 @@ def test_a_life_killed_before_its_first_record_is_not_missed(
     tmp_path: Path, how: list[str]
 ) -> None:
     """Only where its header is there: it may not have done anything."""
-    _, cluster = simulate(load_scenario("agent_killed")[1], keep_lines=True)
-    assert cluster.judge.lines is not None
-    for name, lines in cluster.judge.lines.items():
-        (tmp_path / f"{name}.ndjson").write_bytes(b"".join(lines))
+    for name, data in written_by(load_scenario("agent_killed")[1]).items():
+        (tmp_path / f"{name}.ndjson").write_bytes(data)
     first, second = sorted(tmp_path.glob("a1.*.ndjson"))
     header, rest = second.read_bytes().split(b"\n", 1)
     again = json.loads(header)

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from mesos_chaos.plan import load_scenario
-from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import read, written_by
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import judge
-from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 from mesos_spec.tools.judging.whole import WHOLE
 
@@ -23,9 +22,7 @@ Run = dict[str, list[Json]]
 
 @cache
 def _clean(scenario: str) -> dict[str, bytes]:
-    _, cluster = simulate(load_scenario(scenario)[1], keep_lines=True)
-    assert cluster.judge.lines is not None
-    return {name: b"".join(lines) for name, lines in cluster.judge.lines.items()}
+    return written_by(load_scenario(scenario)[1])
 
 
 def run_of(scenario: str) -> Run:
@@ -36,12 +33,8 @@ def run_of(scenario: str) -> Run:
 
 def judged(run: Run) -> Verdict:
     """The verdict on a run."""
-    traces = []
-    for name, (header, *lines) in sorted(run.items()):
-        records = [parse_record(json.dumps(x).encode(), name, n) for n, x in enumerate(lines)]
-        top = parse_header(json.dumps(header).encode(), name)
-        traces.append(Trace(path=name, header=top, records=records))
-    return judge(traces, WHOLE, Bounds())
+    written = {name: "\n".join(map(json.dumps, lines)).encode() for name, lines in run.items()}
+    return judge(read(written), WHOLE, Bounds())
 
 
 def first(run: Run, role: str, wanted: Callable[[Json], bool]) -> Json:

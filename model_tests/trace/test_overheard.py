@@ -12,6 +12,7 @@ import pytest
 
 from mesos_chaos.plan import load_scenario
 from mesos_chaos.sim.run import simulate
+from mesos_chaos.sim.traces import written_by
 from mesos_spec.__main__ import main
 from mesos_spec.bounds import Bounds
 from mesos_spec.mesos import ACTIONS
@@ -95,9 +96,7 @@ SCENARIO = "agent_killed"
 
 @cache
 def _lines() -> dict[str, bytes]:
-    _, cluster = simulate(load_scenario(SCENARIO)[1], keep_lines=True)
-    assert cluster.judge.lines is not None
-    return {name: b"".join(lines) for name, lines in cluster.judge.lines.items()}
+    return written_by(load_scenario(SCENARIO)[1])
 
 
 @pytest.fixture

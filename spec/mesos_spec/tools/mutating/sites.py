@@ -51,8 +51,13 @@ def sites(modules: Iterable[ModuleType]) -> list[Site]:
     found: list[Site] = []
     for module in modules:
         for function in functions(module):
-            found += _distinct(_sites(function))
+            found += sites_in(function)
     return found
+
+
+def sites_in(function: FunctionType) -> list[Site]:
+    """The sites of one function."""
+    return [*_distinct(_sites(function))]
 
 
 def functions(module: ModuleType) -> Iterator[FunctionType]:
