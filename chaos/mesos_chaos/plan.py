@@ -132,6 +132,10 @@ class Plan(Strict):
     expect: Expect = Expect()
     seed: int = Field(default=0, ge=0)
 
+    def bare(self) -> Plan:
+        """The plan alone, without what a scenario adds to it."""
+        return Plan.model_validate({name: getattr(self, name) for name in Plan.model_fields})
+
 
 class Scenario(Plan):
     """A plan with a title, and a reason a student can read."""

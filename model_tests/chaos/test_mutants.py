@@ -7,14 +7,17 @@ in the judge; an honest survivor would be listed in `SURVIVORS` with its reason.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from mesos_chaos.mutants import Mutant, MutantError, mutants_in, parse_mutant, shipped_mutants
-from mesos_chaos.mutants.hunt import SEEDS_WHERE, Catch, hunt
+from mesos_chaos.mutants.hunt import FAILED, SEEDS_WHERE, Hunt, Rules
+from mesos_chaos.mutants.hunter import Hunter
 from mesos_chaos.plan import shipped
+from mesos_chaos.search.breaking import Catch
 
 MUTANTS = shipped_mutants()
 BUDGET_S = 20.0
@@ -28,6 +31,18 @@ NAMED = re.compile(
     r"|is not the specification's state|is not what was sent|does not settle|late: |leak: "
     r"|is offered to|no action took it|a core raised|it acted on|it sent message"
 )
+
+
+@pytest.fixture(scope="module")
+def hunter() -> Iterator[Hunter]:
+    """A warm process for all hunts of this module."""
+    with Hunter() as made:
+        yield made
+
+
+def only_hints(hunter: Hunter, mutant: Mutant) -> Hunt:
+    """Hunt with the plans that the mutant itself names, and no others."""
+    return hunter.hunt(mutant, Rules(seeds=0))
 
 
 def source_of(mutant: Mutant) -> str:
@@ -60,17 +75,17 @@ def test_there_are_many_and_each_has_its_own_subject() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(SURVIVORS)))
-def test_it_is_caught_by_name(name: str) -> None:
-    found = hunt(MUTANTS[name], BUDGET_S)
+def test_it_is_caught_by_name(hunter: Hunter, name: str) -> None:
+    found = hunter.hunt(MUTANTS[name], Rules(budget_s=BUDGET_S))
     assert found.caught, f"{name} survived {found.plans} plans: {found.property}"
     assert NAMED.search(found.property), found.property
 
 
-def test_what_is_no_bug_survives() -> None:
+def test_what_is_no_bug_survives(hunter: Hunter) -> None:
     """The hunt does not see what is not there."""
     mutant = MUTANTS["kill_of_unknown_is_dropped"]
     changes = {"old": "    task.killed = True\n", "new": "    task.killed = bool(1)\n"}
-    found = hunt(mutant.model_copy(update=changes), budget_s=60.0, seeds=0)
+    found = only_hints(hunter, mutant.model_copy(update=changes))
     assert not found.caught
     assert found.property == ""
     assert found.plans == SEEDS_WHERE
@@ -85,27 +100,31 @@ expect = { settles_within_s = 2.0 }
 """
 
 
-def test_a_plan_that_does_not_settle_without_the_mutant_is_no_catch(tmp_path: Path) -> None:
+def test_a_plan_that_does_not_settle_without_the_mutant_is_no_catch(
+    hunter: Hunter, tmp_path: Path
+) -> None:
     plan = tmp_path / "greedy.toml"
     plan.write_text(CANNOT_SETTLE)
     mutant = MUTANTS["library_does_not_ask"]
-    found = hunt(mutant.model_copy(update={"where": (str(plan),)}), budget_s=60.0, seeds=0)
+    found = only_hints(hunter, mutant.model_copy(update={"where": (str(plan),)}))
     assert not found.caught
     assert found.restless == [f"{plan} #{seed}" for seed in range(SEEDS_WHERE)]
 
 
-def test_a_plan_that_only_the_mutant_keeps_from_settling_is_a_catch_of_its_own_kind() -> None:
-    found = hunt(MUTANTS["unreachable_is_not_asked_again"], budget_s=60.0, seeds=0)
+def test_a_plan_that_only_the_mutant_keeps_from_settling_is_a_catch_of_its_own_kind(
+    hunter: Hunter,
+) -> None:
+    found = only_hints(hunter, MUTANTS["unreachable_is_not_asked_again"])
     assert (found.kind, found.restless) == (Catch.UNSETTLED, [])
     assert found.property == "does not settle: lost: 3 items are not done"
 
 
-def test_a_failure_of_the_harness_is_no_catch() -> None:
+def test_a_failure_of_the_harness_is_no_catch(hunter: Hunter) -> None:
     mutant = MUTANTS["kill_of_unknown_is_dropped"]
     absent = mutant.model_copy(update={"module": "mesos_ref.nowhere"})
-    found = hunt(absent, budget_s=2.0, seeds=1)
+    found = hunter.hunt(absent, Rules(budget_s=2.0, seeds=1))
     assert not found.caught
-    assert found.property.startswith("harness failed")
+    assert found.property.startswith(FAILED)
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mesos_chaos.drawing import plans
 from mesos_chaos.plan import Plan
+from mesos_chaos.search.strategies import plans
 from mesos_chaos.sim.run import simulate
 
 EXAMPLES = 25

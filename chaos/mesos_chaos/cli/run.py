@@ -30,7 +30,8 @@ must end with status 0.
 """
 
 
-def _seeds(text: str) -> range:
+def seeds_of(text: str) -> range:
+    """The seeds that `A-B`, or a single `A`, names: the type of an option."""
     first, _, last = text.partition("-")
     if not first.isdigit() or (last and not last.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds, as in 0-99")
@@ -49,7 +50,7 @@ def add(subparsers: Any, help_text: str) -> None:
     given("scenario", nargs="*", metavar="SCENARIO", help="a name, or a TOML file")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, help="instead of the plan's own")
-    seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="each of these")
+    seeds.add_argument("--seeds", type=seeds_of, metavar="A-B", help="each of these")
     given("--jobs", type=int, default=1, metavar="J", help="runs at once (default 1)")
     given("--tier", type=int, choices=[1, 3], default=3, help="1: simulated; 3: real (default)")
     given("--framework", metavar="CMD", help="run this instead of our own framework")

@@ -14,6 +14,7 @@ import trio
 from mesos_chaos.live.faults import LiveFaults
 from mesos_chaos.live.world import Tell, World, open_world
 from mesos_chaos.plan import Plan, Scenario
+from mesos_chaos.writing import scenario_text
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import judge
 from mesos_spec.tools.judging.trace import TraceError, read_traces
@@ -111,6 +112,8 @@ async def run_live(
     Raises `ClusterError` where the harness itself fails.
     """
     began = time.monotonic()
+    if isinstance(plan, Scenario):
+        (folder / "plan.toml").write_text(scenario_text(plan))
     async with open_world(plan, folder, tell, framework) as world:
         faults = LiveFaults(world)
         async with trio.open_nursery() as nursery:

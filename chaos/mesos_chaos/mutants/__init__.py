@@ -71,3 +71,14 @@ def shipped_mutants() -> dict[str, Mutant]:
     texts = [f for f in folder.iterdir() if f.name.endswith(".toml")]
     parsed = [parse_mutant(f.read_text(), f.name) for f in sorted(texts, key=lambda f: f.name)]
     return {mutant.id: mutant for mutant in parsed}
+
+
+def find_mutant(name: str) -> Mutant:
+    """The shipped mutant of that name, or the one in the file `name`.  Raises `MutantError`."""
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return parse_mutant(path.read_text(), name)
+    known = shipped_mutants()
+    if name not in known:
+        raise MutantError(f"no mutant {name!r}: a TOML file, or one that `mutants` lists")
+    return known[name]

@@ -1,177 +1,152 @@
-"""Hunting a mutant: run simulated plans until something notices, or the budget is spent.
+"""Hunting a mutant: run plans until something notices, or the budget is spent.
 
-Each mutant is hunted in a process of its own.  The hunt tries the scenarios that its file names,
-then every shipped one, seed after seed.  A mutant is *caught* when the judge names a violation,
-when a run does not settle after the heal, when a core holds what it must not or forgets a timer, or
-when it raises on what a peer sent; a failure of the harness itself is no catch.  Not settling is
-the mutant's doing only if the clean code settles: the same plan is run once more without it, and
-a plan that does not settle either way is *restless*, and no catch.
+Each mutant is hunted in a scratch process of its own.  The hunt tries the scenarios that the
+mutant's file names (its *hints*), then drawn plans and shipped scenarios in turn, seed after seed.
+A failure of the harness itself is no catch.  Not settling, or not ending, is the mutant's doing
+only if the clean code does: the same plan is run once more without it, and a plan that does not
+settle either way is *restless*, and no catch.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from mesos_chaos.mutants import Mutant, MutantError
+from mesos_chaos.mutants.planting import is_planted
+from mesos_chaos.mutants.scratch import ScratchError, in_scratch
 from mesos_chaos.plan import Plan, load_scenario, shipped
-from mesos_spec.tools.judging.verdict import Kind
+from mesos_chaos.search.breaking import Catch, what_broke
+from mesos_chaos.search.dice import Seeded
+from mesos_chaos.search.drawing import draw_plan
+from mesos_chaos.search.shrinking import measure, shrink
 
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
+DRAWN_EACH = 3  #: drawn plans before each scenario
+PLAN_S = 30.0  #: CPU time of one plan, at most
+CLEAN_S = 60.0
+FAILED = "harness failed: "
 
 
-class Catch(StrEnum):
-    """What gave a mutant away."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How to hunt."""
 
-    VIOLATION = "violation"  #: the judge names a property
-    LATE = "late"  #: a timer was forgotten
-    LEAK = "leak"  #: a core holds what it must not
-    RAISED = "raised"  #: a core raised on what a peer sent
-    UNSETTLED = "unsettled"  #: it does not settle, though the clean code does
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """What a run broke: of which kind, in a sentence, and the evidence."""
-
-    kind: Catch
-    says: str
-    evidence: str
+    budget_s: float = 60.0  #: CPU seconds
+    seeds: int = 40  #: of each scenario, and so of drawn plans
+    hints: bool = True  #: whether what the mutant's file names is tried first
+    drawn: bool = True  #: whether plans are drawn
+    shrinks: int = 0  #: runs to make the plan that caught it small
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hunt:
     """What came of hunting one mutant; caught by which plan, and by what."""
 
     id: str
     caught: bool
-    property: str
-    plans: int
-    cpu_s: float
+    property: str = ""
+    plans: int = 0
+    cpu_s: float = 0.0
+    strategy: str = ""  #: hint, scenario or drawn: where the plan came from
     scenario: str = ""
     seed: int = 0
     evidence: str = ""
     kind: str = ""  #: a `Catch`, if it was caught
+    size: dict[str, int] = field(default_factory=dict)  #: of the plan that caught it, shrunk
+    plan: str = ""  #: that plan, as JSON
     restless: list[str] = field(default_factory=list)  #: plans the clean code does not settle
 
 
-def hunt(mutant: Mutant, budget_s: float, seeds: int = 20) -> Hunt:
-    """Hunt `mutant` in a fresh process for at most `budget_s` CPU seconds."""
-    command = [sys.executable, "-m", "mesos_chaos.mutants.hunt", str(budget_s), str(seeds)]
-    text = mutant.model_dump_json()
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=budget_s * 10 + 60, check=False
-    )
-    if done.returncode != 0:
-        tail = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        return Hunt(mutant.id, False, f"harness failed: {tail[0]}", 0, 0.0)
-    return Hunt(**json.loads(done.stdout.splitlines()[-1]))
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One plan to try, and where it comes from."""
+
+    strategy: str
+    name: str
+    seed: int
+
+    @property
+    def plan(self) -> Plan:
+        """The plan itself."""
+        if self.strategy == "drawn":
+            return draw_plan(Seeded(f"hunt/{self.seed}"))
+        return load_scenario(self.name)[1].bare().model_copy(update={"seed": self.seed})
 
 
-def _plans(mutant: Mutant, seeds: int) -> Iterator[tuple[str, int]]:
-    """Scenario and seed of each plan to try, in order."""
+def tries(mutant: Mutant, rules: Rules) -> Iterator[Try]:
+    """All plans to try, in order."""
+    hinted = mutant.where if rules.hints else ()
     for seed in range(SEEDS_WHERE):
-        for name in mutant.where:
-            yield name, seed
-    for seed in range(seeds):
-        for name in shipped():
-            if name not in mutant.where or seed >= SEEDS_WHERE:
-                yield name, seed
+        for name in hinted:
+            yield Try("hint", name, seed)
+    names = [n for n in shipped() if 1 in load_scenario(n)[1].tiers]
+    drawn = 0
+    for seed in range(rules.seeds):
+        for name in names:
+            for _ in range(DRAWN_EACH if rules.drawn else 0):
+                yield Try("drawn", "drawn", drawn)
+                drawn += 1
+            if name not in hinted or seed >= SEEDS_WHERE:
+                yield Try("scenario", name, seed)
 
 
-def _hunt_here(mutant: Mutant, budget_s: float, seeds: int) -> Hunt:
-    """Hunt in this process, into which the mutant has been planted."""
-    plans = 0
+def hunt(mutant: Mutant, rules: Rules) -> Hunt:
+    """Hunt `mutant` in a scratch process.  Call it in a warm process, with one thread."""
     restless: list[str] = []
-    for name, seed in _plans(mutant, seeds):
-        if time.process_time() > budget_s:
+    skip, plans, spent_s = 0, 0, 0.0
+    while True:
+        left_s = rules.budget_s - spent_s
+        try:
+            at, found, took_s = in_scratch(
+                mutant, _hunt_here, mutant, rules, skip, left_s, cpu_s=left_s + PLAN_S
+            )
+        except ScratchError as error:
+            return Hunt(id=mutant.id, caught=False, property=f"{FAILED}{error}")
+        plans, spent_s = plans + at - skip, spent_s + took_s
+        if found is None or not Catch(found.kind).may_be_the_plan or _clean_breaks(found) is None:
             break
-        plans += 1
-        broken = what_broke(_plan(name, seed))
+        restless.append(f"{found.scenario} #{found.seed}")
+        skip = at
+    if found is None:
+        found = Hunt(id=mutant.id, caught=False)
+    return _with(found, plans=plans, cpu_s=spent_s, restless=restless)
+
+
+def _with(found: Hunt, **changes: object) -> Hunt:
+    return Hunt(**{**{n: getattr(found, n) for n in Hunt.__slots__}, **changes})
+
+
+def _clean_breaks(found: Hunt) -> object:
+    """What this process, which is clean, breaks with that plan."""
+    return what_broke(Plan.model_validate_json(found.plan), CLEAN_S)
+
+
+def _hunt_here(
+    mutant: Mutant, rules: Rules, skip: int, budget_s: float
+) -> tuple[int, Hunt | None, float]:
+    """Hunt in this process, into which the mutant has been planted, from a try on."""
+    began_s = time.process_time()
+    at = 0
+    for at, one in enumerate(tries(mutant, rules), start=1):
+        if at <= skip:
+            continue
+        if time.process_time() - began_s > budget_s:
+            return at - 1, None, time.process_time() - began_s
+        plan = one.plan
+        broken = what_broke(plan, PLAN_S)
+        if not is_planted(mutant):
+            raise MutantError(f"mutant {mutant.id}: no plan imports {mutant.module}")
         if broken is None:
             continue
-        if broken.kind is Catch.UNSETTLED and not _clean_is_well(name, seed):
-            restless.append(f"{name} #{seed}")
-            continue
-        spent_s = time.process_time()
-        return Hunt(
-            *(mutant.id, True, broken.says, plans, spent_s, name, seed, broken.evidence),
-            kind=broken.kind,
-            restless=restless,
-        )
-    return Hunt(mutant.id, False, "", plans, time.process_time(), restless=restless)
-
-
-def _plan(name: str, seed: int) -> Plan:
-    return load_scenario(name)[1].model_copy(update={"seed": seed})
-
-
-def _clean_is_well(name: str, seed: int) -> bool:
-    """Whether a process without the mutant runs that plan and breaks nothing."""
-    command = [sys.executable, "-m", "mesos_chaos.mutants.hunt", "clean", name, str(seed)]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
-
-
-def what_broke(plan: Plan) -> Broken | None:
-    """What a run of `plan` broke; nothing if it went well.
-
-    Raises what the harness raises.
-    """
-    from mesos_chaos.sim.run import simulate  # not before the mutant is planted
-
-    try:
-        result, _ = simulate(plan)
-    except Exception as error:
-        if _raised_in_product(error):
-            says = f"a core raised {type(error).__name__}"
-            return Broken(Catch.RAISED, says, repr(error))
-        raise
-    for violation in result.verdict.violations:
-        if violation.kind is not Kind.HARNESS:
-            return Broken(Catch.VIOLATION, violation.says, violation.text())
-    if result.late:
-        return Broken(Catch.LATE, f"late: {result.late[0]}", "; ".join(result.late))
-    if result.leaks:
-        return Broken(Catch.LEAK, f"leak: {result.leaks[0]}", "; ".join(result.leaks))
-    if not result.settled and not result.verdict.violations:
-        says = f"does not settle: {result.pending[0]}"
-        return Broken(Catch.UNSETTLED, says, "; ".join(result.pending))
-    return None
-
-
-def _raised_in_product(error: Exception) -> bool:
-    """Whether the innermost frame is the implementation's."""
-    import mesos_ref
-
-    product = str(Path(mesos_ref.__file__).parent)
-    innermost = list(traceback.walk_tb(error.__traceback__))[-1][0]
-    return innermost.f_code.co_filename.startswith(product)
-
-
-def main() -> None:
-    """Child process: the mutant comes on standard input, the result goes to standard output.
-
-    As `clean NAME SEED` it takes no mutant; it ends with 0 if nothing was broken, else with 1.
-    """
-    if sys.argv[1] == "clean":
-        sys.exit(0 if what_broke(_plan(sys.argv[2], int(sys.argv[3]))) is None else 1)
-    budget_s, seeds = float(sys.argv[1]), int(sys.argv[2])
-    mutant = Mutant.model_validate_json(sys.stdin.read())
-    from mesos_chaos.mutants.planting import is_planted, plant
-
-    plant(mutant)
-    found = _hunt_here(mutant, budget_s, seeds)
-    if not is_planted(mutant):
-        raise MutantError(f"mutant {mutant.id}: no plan imports {mutant.module}")
-    print(json.dumps(asdict(found)))
-
-
-if __name__ == "__main__":
-    main()
+        took_s = time.process_time() - began_s
+        if rules.shrinks and not broken.kind.may_be_the_plan:
+            small = shrink(plan, broken, lambda p: what_broke(p, PLAN_S), rules.shrinks)
+            plan = small.plan
+        return at, Hunt(
+            id=mutant.id, caught=True, property=broken.says, strategy=one.strategy,
+            scenario=one.name, seed=one.seed, evidence=broken.evidence, kind=broken.kind,
+            size=measure(plan), plan=plan.model_dump_json(exclude_defaults=True),
+        ), took_s  # fmt: skip
+    return at, None, time.process_time() - began_s

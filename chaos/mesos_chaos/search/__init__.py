@@ -1,0 +1,1 @@
+"""Searching for plans that break something, making them small, and keeping them."""

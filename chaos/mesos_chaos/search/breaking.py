@@ -1,0 +1,149 @@
+"""What a simulated run of a plan broke, and under which name two runs broke the same.
+
+A run breaks something when the judge names a violation, when it does not settle after the heal,
+when a core holds what it must not or forgets a timer, when it raises on what a peer sent, or when
+it does not come to an end.  A failure of the harness itself is none of these, and is raised.  The
+*property* of what broke is its sentence without the names of this run, so that a smaller plan that
+breaks the same can be told from one that breaks something else.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from mesos_chaos.plan import Plan
+from mesos_spec.tools.judging.judge import Judge
+from mesos_spec.tools.judging.verdict import Kind
+
+if TYPE_CHECKING:
+    from mesos_chaos.sim.cluster import SimCluster
+    from mesos_chaos.sim.run import SimResult
+
+NAME = re.compile(r"\S*[0-9]\S*")
+PATH = re.compile(r"\b([a-z]+)/\S+")
+
+
+class Catch(StrEnum):
+    """What gave it away."""
+
+    VIOLATION = "violation"  #: the judge names a property
+    LATE = "late"  #: a timer was forgotten
+    LEAK = "leak"  #: a core holds what it must not
+    RAISED = "raised"  #: a core raised on what a peer sent
+    UNSETTLED = "unsettled"  #: it does not settle
+    ENDLESS = "endless"  #: it used up its CPU time
+
+    @property
+    def may_be_the_plan(self) -> bool:
+        """Whether the plan itself, and no bug, may be why."""
+        return self in (Catch.UNSETTLED, Catch.ENDLESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What a run broke: of which kind, in a sentence, and the evidence."""
+
+    kind: Catch
+    says: str
+    evidence: str
+    action: str = ""
+    exit_code: int = 1  #: of a run that breaks this
+
+    @property
+    def property(self) -> str:
+        """The same for all runs that break the same: no names of processes, tasks, offers."""
+        says = self.says.partition(":")[0] if self.kind.may_be_the_plan else self.says
+        plain = NAME.sub("…", PATH.sub(r"\1/…", says))
+        return plain if self.action in plain else f"{self.action}: {plain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run: what it broke, if anything; and all there is to know, unless it did not end."""
+
+    broken: Broken | None
+    result: SimResult | None = None
+    cluster: SimCluster | None = None
+
+
+class TooLongError(Exception):
+    """The run used up its CPU time."""
+
+
+def what_broke(plan: Plan, limit_s: float | None = None) -> Broken | None:
+    """What a run of `plan` broke; nothing if it went well."""
+    return run_plan(plan, limit_s).broken
+
+
+def run_plan(
+    plan: Plan, limit_s: float | None = None, watch: Callable[[Judge], object] | None = None
+) -> Ran:
+    """Simulate `plan`, for at most `limit_s` CPU seconds.  Raises what the harness raises."""
+    from mesos_chaos.sim.run import simulate  # not before a mutant is planted
+
+    try:
+        with at_most(limit_s):
+            result, cluster = simulate(plan, watch=watch)
+    except TooLongError:
+        says = f"does not come to an end: {limit_s:g} CPU s are not enough"
+        return Ran(Broken(Catch.ENDLESS, says, says, exit_code=3))
+    except Exception as error:
+        where = _raised_in_product(error)
+        if where is None:
+            raise
+        says = f"a core raised {type(error).__name__} in {where}"
+        return Ran(Broken(Catch.RAISED, says, repr(error)))
+    return Ran(_broken(result), result, cluster)
+
+
+def _broken(result: SimResult) -> Broken | None:
+    code = result.exit_code
+    for violation in result.verdict.violations:
+        if violation.kind is not Kind.HARNESS:
+            evidence = violation.text()
+            return Broken(Catch.VIOLATION, violation.says, evidence, violation.action or "", code)
+    for kind, found in ((Catch.LATE, result.late), (Catch.LEAK, result.leaks)):
+        if found:
+            return Broken(kind, f"{kind}: {found[0]}", "; ".join(found), "", code)
+    if not result.settled and not result.verdict.violations:
+        pending = result.pending or ["nothing is left to do, and yet it is not quiet"]
+        says = f"does not settle: {pending[0]}"
+        return Broken(Catch.UNSETTLED, says, "; ".join(pending), "", code)
+    return None
+
+
+def _raised_in_product(error: Exception) -> str | None:
+    """The function it was raised in, if that is the implementation's."""
+    import mesos_ref
+
+    product = str(Path(mesos_ref.__file__).parent)
+    code = list(traceback.walk_tb(error.__traceback__))[-1][0].f_code
+    return code.co_name if code.co_filename.startswith(product) else None
+
+
+@contextmanager
+def at_most(limit_s: float | None) -> Iterator[None]:
+    """Raise `TooLongError` in the body when that has used so much CPU time (main thread only)."""
+    if limit_s is None:
+        yield
+        return
+
+    def over(signum: int, frame: FrameType | None) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -1,0 +1,148 @@
+"""Plans that are drawn: small clusters, little work, up to eight faults, one seed.
+
+What is drawn is data (D11), a few dozen choices a plan, so that a plan that fails can be made small
+and kept.  Everything a drawn plan does is survivable: each fault has its undo, so the plan must
+conform and settle.  A `Taste` says what may occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesos_chaos.plan import Cluster, Expect, Fault, FaultKind, Plan, Workload
+from mesos_chaos.search.dice import Dice
+
+MOST_FAULTS = 8
+SETTLES_S = 240.0
+
+#: Where a node may be struck: right after, or in the middle of, one of these.
+SITES = (
+    "agent.be_registered",
+    "agent.executor_ends",
+    "agent.executor_subscribes",
+    "agent.executor_updates",
+    "agent.hear_ack",
+    "agent.register",
+    "agent.run",
+    "agent.start_agent",
+    "master.accept",
+    "master.acknowledge",
+    "master.admit",
+    "master.forward",
+    "master.lead",
+    "master.offer",
+    "master.subscribe",
+    "scheduler.ack",
+    "scheduler.be_subscribed",
+    "scheduler.call",
+    "scheduler.hear_offers",
+    "scheduler.hear_update",
+)
+TIMERS: tuple[dict[str, float], ...] = (
+    {},
+    {"offer_timeout_s": 1.0, "status_update_retry_s": 0.3},
+    {"agent_ping_timeout_s": 0.3, "max_agent_ping_timeouts": 2, "agent_reregister_timeout_s": 1.0},
+    {"executor_registration_timeout_s": 0.5, "executor_reregistration_timeout_s": 0.5},
+)
+COMMANDS = ("sleep 0.05", "sleep 0.4", "sleep 1.5")
+FEATURES = ("custom", "foreign", "rivals", "stillborn", "timers", "two", "unruly")
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What may occur in a drawn plan."""
+
+    kinds: tuple[FaultKind, ...] = tuple(FaultKind)
+    sites: tuple[str, ...] = SITES
+    features: tuple[str, ...] = FEATURES
+    most_faults: int = MOST_FAULTS
+
+
+EVERYTHING = Taste()
+
+
+def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
+    """A whole plan; it must conform, and settle after the heal."""
+    two = "two" in taste.features and dice.maybe(0.4)
+    names = ("alpha", "beta") if two else ("alpha",)
+    many = dice.between(0, taste.most_faults)
+    return Plan(
+        cluster=draw_cluster(dice, taste),
+        workload=[draw_workload(dice, taste, name) for name in names],
+        fault=[draw_fault(dice, taste, names) for _ in range(many)],
+        expect=Expect(settles_within_s=SETTLES_S),
+        seed=dice.between(0, 9_999),
+    )
+
+
+def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:
+    """Up to three masters and three agents, perhaps with hasty timers and a foreign framework."""
+    foreign = int("foreign" in taste.features and dice.maybe())
+    return Cluster(
+        masters=dice.between(1, 3),
+        agents=dice.between(1, 3),
+        foreign=foreign,
+        foreign_calls=dice.between(20, 80) if foreign else 20,
+        timers=dice.pick(TIMERS) if "timers" in taste.features else {},
+    )
+
+
+def draw_workload(dice: Dice, taste: Taste, name: str) -> Workload:
+    """A framework called `name` with a little work."""
+    custom = "custom" in taste.features and dice.maybe(0.4)
+    return Workload(
+        name=name,
+        items=dice.between(1, 8),
+        command=dice.pick(COMMANDS),
+        cpus=dice.pick((0.5, 0.2, 2.0)),
+        executor="custom" if custom else "command",
+        stillborn=int(custom and "stillborn" in taste.features and dice.maybe(0.2)),
+        unruly="unruly" in taste.features and dice.maybe(0.3),
+        rivals=int("rivals" in taste.features and dice.maybe(0.2)),
+    )
+
+
+def draw_fault(dice: Dice, taste: Taste, schedulers: Sequence[str]) -> Fault:
+    """One fault that makes sense, at a time or at a site."""
+    kind = dice.pick(taste.kinds)
+    at_site = dice.maybe()
+    moment: dict[str, Any] = (
+        {"after": f"{dice.pick(taste.sites)}#{dice.between(1, 12)}"}
+        if at_site
+        else {"at_s": dice.between(0, 60) / 10}
+    )
+    target = dice.pick(targets(kind, schedulers))
+    return Fault(kind=kind, target=target, **moment, **_details(dice, kind))
+
+
+def targets(kind: FaultKind, schedulers: Sequence[str]) -> list[str]:
+    """Whom a fault of that kind may strike."""
+    agents, masters = ["agent:any", "agent:1"], ["leader", "standby"]
+    match kind:
+        case FaultKind.KILL:
+            return agents + masters + ["executor:any", *(f"scheduler:{s}" for s in schedulers)]
+        case FaultKind.PAUSE:
+            return agents + masters
+        case FaultKind.DEPOSE:
+            return ["leader"]
+        case _:
+            return agents
+
+
+def _details(dice: Dice, kind: FaultKind) -> dict[str, Any]:
+    """What belongs to a fault of that kind, and nothing else."""
+    lasts = {"for_s": dice.pick((0.2, 1.5, 4.0))}
+    match kind:
+        case FaultKind.KILL:
+            return {"restart_after_s": dice.pick((0.3, 0.0, 1.5))}
+        case FaultKind.CUT:
+            return {**lasts, "direction": dice.pick(("both", "up", "down"))}
+        case FaultKind.DELAY:
+            way = dice.pick(("both", "up", "down"))
+            return {**lasts, "direction": way, "delay_s": dice.pick((0.05, 0.5))}
+        case FaultKind.PAUSE:
+            return lasts
+        case _:
+            return {}
