@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from mesos_spec.kernel.values import Fifo, Table
 from mesos_spec.resources import Resources
 from mesos_spec.state import Mood, Phase, Reign, Standing, State
 from mesos_spec.tools.judging.asking import Asking
+from mesos_spec.tools.judging.changes import Change, changes
 from mesos_spec.tools.judging.judge import Judge, follow
 from mesos_spec.tools.judging.subjects import everything
 from mesos_spec.tools.judging.trace import Trace
@@ -80,11 +82,11 @@ class Planting(Asking):
         self.found: Counter[str] = Counter()
         self.problems: list[str] = []
 
-    def broken(self, s: State, effects: Effects) -> str | None:
+    def broken(self, s: State, changed: Sequence[Change]) -> str | None:
         """The same as ever."""
-        if self.rng.random() < self.share and effects:
-            self._try(s, dict(effects))
-        return super().broken(s, effects)
+        if self.rng.random() < self.share and changed:
+            self._try(s, {one.cell: (one.old, one.new) for one in changed})
+        return super().broken(s, changed)
 
     def _try(self, s: State, effects: Effects) -> None:
         cell = self.rng.choice(sorted(effects, key=repr))
@@ -97,7 +99,7 @@ class Planting(Asking):
         s._put(*cell, wrong)
         effects[cell] = (old, wrong)
         try:
-            said = super().broken(s, effects)
+            said = super().broken(s, changes(effects))
         except (KeyError, AttributeError, TypeError, IndexError, AssertionError):
             said = "raised"
         true = self.everything.broken(s, effects)

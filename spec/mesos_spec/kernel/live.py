@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, Effects, _keep, absent
+from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, _keep, absent
 from mesos_spec.kernel.values import Fifo, Table, in_order
 
 S = TypeVar("S", bound=Cells)
@@ -121,15 +121,8 @@ class Window(Generic[S]):
         inside.update(_FRESH, _fields=s._fields, _mine=set())
         inside.update(self._behind)
 
-    def showing(self, instead: Mapping[Cell, Any]) -> S:
+    def showing(self, instead: Iterable[tuple[Cell, Any]]) -> S:
         """The state with these cells otherwise."""
-        return self._show(instead.items())
-
-    def showing_before(self, effects: Effects) -> S:
-        """The state before a step that had these effects."""
-        return self._show([(cell, pair[0]) for cell, pair in effects.items()])
-
-    def _show(self, instead: Iterable[tuple[Cell, Any]]) -> S:
         inside, panes, opened = self._shown.__dict__, self._panes, self._open
         for name in opened:
             if name in panes:

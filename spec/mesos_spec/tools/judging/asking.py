@@ -15,16 +15,16 @@ offer to, a rule of the whole cluster, is asked on every offer.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
 from mesos_spec import allocation
 from mesos_spec.kernel import Specification
-from mesos_spec.kernel.cells import Effects
 from mesos_spec.state import EXECUTORS_HOLD, OFFERS_HOLD, TASKS_HOLD, State
 from mesos_spec.tools.judging.aspects import Words, concerns, words
+from mesos_spec.tools.judging.changes import Change
 from mesos_spec.tools.judging.glasses import VIEWS, Glasses
 from mesos_spec.tools.judging.subjects import OF_FEW, Names, Pick, Subject, everything, pick
 
@@ -107,10 +107,9 @@ class Asking:
         self._plans: dict[tuple[tuple[str, Words], ...], _Plan] = {}
         self._glasses: Glasses | None = None
 
-    def broken(self, s: State, effects: Effects) -> str | None:
+    def broken(self, s: State, changed: Sequence[Change]) -> str | None:
         """The first property that a step, just taken on `s`, broke: a sentence, or None."""
-        changed = [(cell, pair) for cell, pair in effects.items() if pair[0] is not pair[1]]
-        said = tuple([(cell[0], words(*cell, *pair)) for cell, pair in changed])
+        said = tuple([(one.cell[0], words(one)) for one in changed])
         plan = self._plans.get(said)
         if plan is None:
             plan = self._plans[said] = self._plan(said)
@@ -118,15 +117,18 @@ class Asking:
             return None
         about: list[Collection[Subject]] = []
         for picks in plan.groups:
+            if len(picks) == 1:
+                at, whom = picks[0]
+                about.append(whom(s, changed[at]))
+                continue
             found: dict[Subject, None] = {}
             for at, whom in picks:
-                cell, pair = changed[at]
-                found.update(dict.fromkeys(whom(s, cell[1], *pair)))
+                found.update(dict.fromkeys(whom(s, changed[at])))
             about.append(found)
         glasses = self._glasses
         if glasses is None or glasses.s is not s:
             glasses = self._glasses = Glasses(s)
-        views = glasses.through(plan.wanted, effects) if plan.wanted else [s]
+        views = glasses.through(plan.wanted, changed) if plan.wanted else [s]
         for claim, group, before, after in plan.asks:
             holds = claim.holds
             for subject in about[group]:
@@ -136,7 +138,7 @@ class Asking:
                     held = holds(views[before], views[after], *subject)
                 if not held:
                     return _sentence(claim.prop, claim.names, subject)
-        return self._sums_broken(effects) if plan.sums else None
+        return self._sums_broken(changed) if plan.sums else None
 
     def _plan(self, changes: tuple[tuple[str, Words], ...]) -> _Plan:
         """The properties that a step which changed so much might break, and of whom."""
@@ -173,12 +175,10 @@ class Asking:
             plan.groups.append([(at, whom) for at, whom in picks if whom is not None])
         return plan
 
-    def _sums_broken(self, effects: Effects) -> str | None:
+    def _sums_broken(self, changed: Sequence[Change]) -> str | None:
         """A sentence, if what is charged did not change by what the promises changed by."""
         rest: dict[tuple[Any, Any], dict[Any, int]] = {}
-        for (name, key), (old, new) in effects.items():
-            if old is new:
-                continue
+        for (name, key), old, new, entries, _ in changed:
             if name in TALLIES:
                 was, now = old.tally(TALLIES[name]), new.tally(TALLIES[name])
                 if was is not now:
@@ -186,11 +186,10 @@ class Asking:
                         for (framework, role, what), n in sums.items():
                             _add(rest, (key[0], framework), (role, what), sign * n)
             elif name == "charged":
-                for role in new.differs(old):
-                    for table, sign in ((new, -1), (old, 1)):
-                        if role in table:
-                            for what, n in table[role].items():
-                                _add(rest, key, (role, what), sign * n)
+                for role, was, now in entries:
+                    for held, sign in ((now, -1), (was, 1)):
+                        for what, n in () if held is None else held.items():
+                            _add(rest, key, (role, what), sign * n)
         for subject, amounts in rest.items():
             if any(amounts.values()):
                 claim = next(c for c in self._claims if c.prop.name == SUMS)

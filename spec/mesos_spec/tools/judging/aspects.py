@@ -8,12 +8,13 @@ one of its words was said.  A property not listed here is asked whenever a field
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mesos_spec.kernel import Fifo, Table
+from mesos_spec.kernel import Table
 from mesos_spec.network import NO_LINK, NO_STREAM
 from mesos_spec.state import Phase, is_terminal
+from mesos_spec.tools.judging.changes import Change, Entry, Mail
 
 Words = tuple[str, ...]
 
@@ -36,27 +37,22 @@ class _Said(dict[type, str]):
 _TOOK, _SENT = _Said("took"), _Said("sent")
 
 
-def words(field: str, key: Any, old: Any, new: Any) -> Words:
-    """What changed in a cell; nothing if it holds the same."""
-    if old is new:
-        return ()
-    if type(new) is Table:
-        return _table(field, old, new)
-    if type(new) is Fifo:
-        return _channel(key, old.mail, new.mail)
-    return CHANGED if old != new else ()
+def words(one: Change) -> Words:
+    """What changed in a cell; nothing if it holds an equal value."""
+    if one.mail is not None:
+        return _channel(one.cell[1], one.mail)
+    if type(one.new) is Table:
+        return _table(one.cell[0], one.entries, one.old, one.new)
+    return CHANGED if one.old != one.new else ()
 
 
-def _channel(key: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Words:
-    said: dict[str, None] = {}
-    had = len(old)
-    if not had or new[:had] == old:
-        sent = new[had:]
-    elif new[: had - 1] == old[1:]:
-        sent = new[had - 1 :]
-        said["took"] = said[_TOOK[type(old[0])]] = None
-    else:
+def _channel(key: Any, mail: Mail) -> Words:
+    taken, sent = mail
+    if len(taken) > 1:
         return ("lost", "took", "sent", "nobody")
+    said: dict[str, None] = {}
+    if taken:
+        said["took"] = said[_TOOK[type(taken[0])]] = None
     for message in sent:
         said["sent"] = said[_SENT[type(message)]] = None
     if key in _NOBODY:
@@ -64,12 +60,10 @@ def _channel(key: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Words:
     return tuple(said)
 
 
-def _table(field: str, old: Table[Any, Any], new: Table[Any, Any]) -> Words:
+def _table(field: str, entries: Sequence[Entry], old: Any, new: Any) -> Words:
     said: dict[str, None] = {}
     compare = _ENTRIES.get(field)
-    before, after = old._d, new._d
-    for key in new.differs(old):
-        was, now = before.get(key), after.get(key)
+    for _, was, now in entries:
         if was is None:
             if now is None:
                 continue
@@ -80,7 +74,7 @@ def _table(field: str, old: Table[Any, Any], new: Table[Any, Any]) -> Words:
             said["changed"] = None
         if compare is not None:
             compare(said, was, now)
-    if bool(before) != bool(after):
+    if bool(old._d) != bool(new._d):
         said["some"] = None
     return tuple(said)
 

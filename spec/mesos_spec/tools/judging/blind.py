@@ -21,10 +21,10 @@ from mesos_spec.kernel.cells import Effects, undo
 from mesos_spec.state import State
 from mesos_spec.tools.judging import view, wire
 from mesos_spec.tools.judging.binding import Scene, Unbound, bind, line_of, stream_of
+from mesos_spec.tools.judging.changes import changes, put_in
 from mesos_spec.tools.judging.judge import Judge, Node, Wrong
 from mesos_spec.tools.judging.lives import Unknowable
 from mesos_spec.tools.judging.merge import Merger, Placed
-from mesos_spec.tools.judging.post import appended
 from mesos_spec.tools.judging.trace import Record, Trace
 from mesos_spec.tools.judging.verdict import Verdict, Violation
 
@@ -149,12 +149,12 @@ class BlindJudge(Judge):
                     scene = Scene(node.role, node.who, record, post)
                     post.lines.setdefault(sent.id[0], line_of(scene))
 
-    def _sent(self, node: Node, record: Record) -> dict[Any, list[Any]]:
-        found: dict[Any, list[Any]] = {}
+    def _sent(self, node: Node, record: Record) -> dict[Any, tuple[Any, ...]]:
+        found: dict[Any, tuple[Any, ...]] = {}
         for sent in record.sent:
             where = self._read(node, sent)
             if where is not None:
-                found.setdefault(where[0], []).extend(where[1])
+                found[where[0]] = (*found.get(where[0], ()), *where[1])
         return {channel: messages for channel, messages in found.items() if messages}
 
 
@@ -166,7 +166,7 @@ class _Search:
     """Depth first over the claims a record gives evidence of, on the judge's own state."""
 
     def __init__(
-        self, judge: Judge, node: Node, record: Record, sent: dict[Any, list[Any]], said: Any
+        self, judge: Judge, node: Node, record: Record, sent: dict[Any, tuple[Any, ...]], said: Any
     ) -> None:
         self.judge, self.node, self.record = judge, node, record
         self.sent, self.said = sent, said
@@ -213,19 +213,20 @@ class _Search:
 
     def _may_go_on(self, did: Effects) -> bool:
         """Whether what was sent so far is how the record begins, and only what it shows changed."""
-        for channel, messages in appended(did).items():
-            if self.sent.get(channel, [])[: len(messages)] != messages:
+        changed = changes(did)
+        for channel, messages in put_in(changed).items():
+            if self.sent.get(channel, ())[: len(messages)] != messages:
                 return False
         said, shown = self.record.view, self.node.shown
         if said is None:
             return True
-        changed = view.changed(self.node.role, did)
-        return all(key in said or value == shown.get(key) for key, value in changed.items())
+        expected = view.shown_after(self.node.role, changed)
+        return all(key in said or value == shown.get(key) for key, value in expected.items())
 
     def _explains(self, did: Effects) -> bool:
         if self.said is not None and self.said[0] not in did:
             return False
-        if appended(did) != self.sent:
+        if put_in(changes(did)) != self.sent:
             return False
         return shows(self.judge.s, self.node, self.record, did)
 
@@ -234,7 +235,7 @@ def shows(s: State, node: Node, record: Record, did: Effects) -> bool:
     """Whether the record's view is what these effects leave."""
     if record.whole is not None:
         return view.whole(s, node.role, node.who) == record.whole
-    expected, said = view.changed(node.role, did), record.view or {}
+    expected, said = view.shown_after(node.role, changes(did)), record.view or {}
     return all(
         expected.get(key, node.shown.get(key)) == said.get(key, node.shown.get(key))
         for key in expected.keys() | said.keys()

@@ -11,13 +11,12 @@ Time is a master's own clock.  A duty is late when that clock is, or when its la
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mesos_spec.framework import ACKNOWLEDGING, ANSWERING, ASKING, CLAUSES, DUTIES, Duty
 from mesos_spec.ids import FrameworkId, OfferId, Role, StreamId, TaskId, Uuid
-from mesos_spec.kernel.cells import Effects
 from mesos_spec.messages import (
     Accept,
     AnyCall,
@@ -30,11 +29,13 @@ from mesos_spec.messages import (
     Teardown,
 )
 from mesos_spec.state import is_terminal
+from mesos_spec.tools.judging.changes import Change
 from mesos_spec.tools.judging.merge import Placed
-from mesos_spec.tools.judging.post import appended
 from mesos_spec.tools.judging.verdict import Breach
 
 SECOND_US = 1_000_000
+_AT_THE_BORDER = frozenset(("calls", "frameworks", "events"))
+
 SHOWN = 1_000  #: breaches that are kept; of more, the first of each kind
 
 #: The time that frameworks have for their duties, in microseconds.
@@ -161,26 +162,26 @@ class Contracts:
         return self._accounts.setdefault(framework, Account(framework))
 
     # ---- one record ----------------------------------------------------------------------
-    def saw(self, placed: Placed, did: Effects) -> None:
+    def saw(self, placed: Placed, changed: Sequence[Change]) -> None:
         """A master's record was a step: its call, if it heard one, and the events it sent."""
         record, master = placed.record, id(placed.trace)
         self._clocks[master] = record.now
-        about = [cell for cell in did if cell[0] in ("calls", "frameworks", "events")]
+        about = [one for one in changed if one.cell[0] in _AT_THE_BORDER]
         if not about:
             return
         now = Owed(record.now, placed.trace.place(record), record.seq)
-        for cell in about:
-            old, new = did[cell]
-            if cell[0] == "calls" and len(new.mail) < len(old.mail):
-                self._called(old.mail[0], now)
-        for cell in about:
-            if cell[0] == "frameworks":
-                self._changed(cell[1][1], *did[cell], now, master)
-        for (_, stream), events in appended({c: did[c] for c in about if c[0] == "events"}).items():
-            account = self._listening.get(stream)
-            if account is not None and account.stream == stream:
-                self._late(account, now.since_us)
-                for event in events:
+        for (name, _), _, _, _, mail in about:
+            if name == "calls" and mail is not None and mail.taken:
+                self._called(mail.taken[0], now)
+        for (name, key), old, new, _, _ in about:
+            if name == "frameworks":
+                self._changed(key[1], old, new, now, master)
+        for (name, stream), _, _, _, mail in about:
+            account = self._listening.get(stream) if name == "events" else None
+            if mail is not None and account is not None and account.stream == stream:
+                if mail.sent:
+                    self._late(account, now.since_us)
+                for event in mail.sent:
                     account.hears(event, now)
 
     def _called(self, call: AnyCall, now: Owed) -> None:

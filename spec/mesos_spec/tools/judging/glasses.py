@@ -8,14 +8,14 @@ only agents that may have the task are left among those that the master has met.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mesos_spec.ids import ExecutorKey
-from mesos_spec.kernel.cells import Effects
 from mesos_spec.kernel.live import Window
 from mesos_spec.messages import RunTask, Update
 from mesos_spec.state import State
+from mesos_spec.tools.judging.changes import Change
 from mesos_spec.tools.judging.subjects import OF_AGENTS, Running
 
 #: The tables that are cut down, each with how its key names the agent; `True`: to executors.
@@ -38,48 +38,50 @@ class Touched:
 
     __slots__ = ("executors", "tasks")
 
-    def __init__(self, s: State, effects: Effects, running: Running) -> None:
+    def __init__(self, s: State, changed: Sequence[Change], running: Running) -> None:
         self.tasks: dict[Any, dict[Any, None]] = {}
         self.executors: dict[Any, dict[Any, None]] = {}
         by_executor = False
-        for name, key in effects:
+        for one in changed:
+            name, key = one.cell
             if name in OF_AGENTS:
                 by_executor = True
                 running.look(key, s.runs[key])
-        for (name, key), (old, new) in effects.items():
-            if old is not new and name in _NOTED:
-                self._note(name, key, old, new, running)
+        for one in changed:
+            if one.cell[0] in _NOTED:
+                self._note(one, running)
         if by_executor or self.executors:
-            self._add_executors(s, effects)
+            self._add_executors(s, changed)
 
-    def _add_executors(self, s: State, effects: Effects) -> None:
+    def _add_executors(self, s: State, changed: Sequence[Change]) -> None:
         """The executors of the touched tasks, as they were and as they are."""
         for agent, tasks in self.tasks.items():
-            runs = s.runs[agent]
-            pair = effects.get(("runs", agent))
             mine = self.executors.setdefault(agent, {})
-            for table in (runs._d,) if pair is None else (runs._d, pair[0]._d):
+            tables = [s.runs[agent]._d]
+            tables += [one.old._d for one in changed if one.cell == ("runs", agent)]
+            for table in tables:
                 for task in tasks:
                     run = table.get(task)
                     if run is not None:
                         mine[ExecutorKey(task.framework, run.executor)] = None
 
-    def _note(self, name: str, key: Any, old: Any, new: Any, running: Running) -> None:
+    def _note(self, one: Change, running: Running) -> None:
+        name, key = one.cell
+        touched = [entry[0] for entry in one.entries]
         if name in ("runs", "updates"):
-            self._add(self.tasks, key, new.differs(old))
+            self._add(self.tasks, key, touched)
         elif name in ("tasks", "unreachable"):
-            self._add(self.tasks, key[1], new.differs(old))
+            self._add(self.tasks, key[1], touched)
         elif name == "runners":
-            changed = new.differs(old)
-            self._add(self.executors, key, changed)
-            for executor in changed:
+            self._add(self.executors, key, touched)
+            for executor in touched:
                 self._add(self.tasks, key, running.tasks_of(key, executor))
         elif name == "executors":
-            self._add(self.executors, key[1], new.differs(old))
-        elif name in ("up", "down"):
-            self._add(self.tasks, key.agent, _taken(old.mail, new.mail))
+            self._add(self.executors, key[1], touched)
+        elif one.mail is not None:
+            self._add(self.tasks, key.agent, _tasks(one.mail.taken))
         elif name == "home":
-            there = (agent for agent in (old, new) if agent is not None)
+            there = (agent for agent in (one.old, one.new) if agent is not None)
             for agent in (*running.agents_of(key[1]), *there):
                 self._add(self.tasks, agent, (key[1],))
 
@@ -100,12 +102,9 @@ class Touched:
                 several[one] = None
 
 
-def _taken(old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterable[Any]:
-    """The tasks of orders and updates that are in flight no more."""
-    if not old or new[: len(old)] == old:
-        return ()
-    gone = old[:1] if new[: len(old) - 1] == old[1:] else old
-    return [frame.task for frame in gone if isinstance(frame, RunTask | Update)]
+def _tasks(mail: tuple[Any, ...]) -> Iterable[Any]:
+    """The tasks of orders and updates among messages."""
+    return [frame.task for frame in mail if isinstance(frame, RunTask | Update)]
 
 
 _NOTED = frozenset((*_CUT, "executors", "up", "down", "home"))
@@ -173,21 +172,21 @@ class Glasses:
     def __init__(self, s: State) -> None:
         self.s = s
         self._running = Running()
-        self._effects: Effects = {}
+        self._changed: Sequence[Change] = ()
         self._before = Window(s)
         self._few, self._homes = Few(s), Few(s)
-        self._few_before = Few(self._before.showing({}), changes=True)
+        self._few_before = Few(self._before.showing(()), changes=True)
 
-    def through(self, wanted: tuple[str, ...], effects: Effects) -> list[State]:
+    def through(self, wanted: tuple[str, ...], changed: Sequence[Change]) -> list[State]:
         """The state after a step, and whatever else is `wanted` of it, in the order of `VIEWS`."""
-        self._effects = effects
+        self._changed = changed
         views = [self.s] * len(VIEWS)
         touched = None
         if wanted[0] != "before" or len(wanted) > 1:
-            touched = Touched(self.s, effects, self._running)
+            touched = Touched(self.s, changed, self._running)
         for name in wanted:
             if name == "before":
-                views[1] = self._before.showing_before(effects)
+                views[1] = self._before.showing([(one.cell, one.old) for one in changed])
             elif touched is not None:
                 views[VIEWS.index(name)] = self._cut(name, touched)
         return views
@@ -206,13 +205,13 @@ class Glasses:
         """For each reign, the agents that have, had or are said to have a touched task."""
         found: dict[Any, dict[Any, None]] = {}
         s, home = self.s, self.s.home
-        for (name, key), (old, new) in self._effects.items():
+        for (name, key), old, new, entries, _ in self._changed:
             if name == "home":
                 found.setdefault(key[0], {}).update(dict.fromkeys((old, new)))
             elif name in ("tasks", "unreachable"):
                 several = found.setdefault(key[0], {})
                 several[key[1]] = None
-                several.update(dict.fromkeys(home[key[0], task] for task in new.differs(old)))
+                several.update(dict.fromkeys([home[key[0], task] for task, _, _ in entries]))
         return {
             epoch: {agent: None for agent in agents if agent in s.met_agents[epoch]}
             for epoch, agents in found.items()

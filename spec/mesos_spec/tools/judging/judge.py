@@ -13,7 +13,7 @@ heard.  Then nothing wrong can be found in it, and the verdict is *unknown* at b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,17 +27,16 @@ from mesos_spec.tools.judging import evidence, view, wire
 from mesos_spec.tools.judging.absent import Absent
 from mesos_spec.tools.judging.asking import Asking
 from mesos_spec.tools.judging.binding import Scene, Unbound, bind, contradicts
+from mesos_spec.tools.judging.changes import Change, changes, put_in
 from mesos_spec.tools.judging.contract import Contracts
 from mesos_spec.tools.judging.lives import Lives, Node, Unknowable, Wrong
 from mesos_spec.tools.judging.merge import Merger, Placed
 from mesos_spec.tools.judging.post import (
-    CHANNELS,
     FOREIGN,
     Count,
     Foreign,
     OutOfOrder,
     Post,
-    appended,
 )
 from mesos_spec.tools.judging.trace import Record, Sent, Trace, without_collection
 from mesos_spec.tools.judging.verdict import Kind, Outcome, Verdict, Violation
@@ -59,6 +58,7 @@ class Judge:
         self._actions = {a.name: a for a in spec.actions}
         self._lives = Lives(self.s, self._actions)
         self._asking = Asking(spec)
+        self._last_step: Sequence[Change] = ()
         self._recent: deque[tuple[Node, Record]] = deque(maxlen=4)
         self._offered: set[str] = set()
         self._absent = Absent(self.s, self.post, self._lives.doubts)
@@ -73,22 +73,23 @@ class Judge:
         """Judge one record.  After a violation the run cannot be followed any further."""
         trace, record = placed.trace, placed.record
         did: Effects = {}
-        node = Node(trace=trace, role=trace.header.role, who=None)
+        node: Node | None = None
         try:
             node = self._node(trace, record)
             if placed.orphan is not None:
                 self._orphaned(placed)
             if placed.untold:
                 self._absent.heard(node, record, placed.untold)
-            self._follow(node, record, did)
+            changed = self._follow(node, record, did)
         except Unknowable as why:
             self._lives.doubts[str(why)] = None
             self.over = True
             return None
         except Wrong as wrong:
-            return self._violated(node, record, wrong, did)
+            unborn = Node(trace=trace, role=trace.header.role, who=None)
+            return self._violated(node or unborn, record, wrong, did)
         if node.role == "master":
-            self.contracts.saw(placed, did)
+            self.contracts.saw(placed, changed)
         node.records += 1
         self.verdict.records += 1
         self._recent.append((node, record))
@@ -109,7 +110,8 @@ class Judge:
         self.over = True
         return violation
 
-    def _follow(self, node: Node, record: Record, did: Effects) -> None:
+    def _follow(self, node: Node, record: Record, did: Effects) -> Sequence[Change]:
+        """Judge what a record says was done, which is written to `did`; what it changed."""
         heard = record.heard
         if heard is not None and heard.local == "elected":
             node.who = heard.epoch
@@ -127,18 +129,20 @@ class Judge:
             self._recover(node, record, scene, did)
         elif count is None or said is not None or not _shrugs(record):
             self._steps(node, record, scene, did)
+        changed = self._last_step if len(record.did) == 1 else changes(did)
         if said is not None:
             self._consumed(said, did, record)
-        self._compare_sent(node, record, did)
+        self._compare_sent(node, record, changed)
         if node.role == "agent":
             self._lives.remember(node, record, did)
-        self._compare_view(node, record, did)
-        self._drain(did)
+        self._compare_view(node, record, changed)
+        self._drain(changed)
         node.clock.over(record)
         if count is not None and heard is not None and heard.id is not None:
             count.took(heard.id[1])
         elif heard is not None and heard.local == "closed":
             self._lives.closed(node)
+        return changed
 
     def _recover(self, node: Node, record: Record, scene: Scene, did: Effects) -> None:
         """An agent is back: several tries, of which one counts."""
@@ -273,7 +277,8 @@ class Judge:
         else:
             did.update(effects)
         self._timed(node, record, name, bound)
-        broken = self._asking.broken(self.s, effects)
+        changed = self._last_step = changes(effects)
+        broken = self._asking.broken(self.s, changed)
         if broken is not None:
             raise Wrong(broken, Kind.SAFETY, action=name, names=bound)
         self.verdict.steps += 1
@@ -301,37 +306,34 @@ class Judge:
         self._offered.add(offer.id)
 
     # ---- what was sent -----------------------------------------------------------------------
-    def _compare_sent(self, node: Node, record: Record, did: Effects) -> None:
-        expected = appended(did)
+    def _compare_sent(self, node: Node, record: Record, changed: Sequence[Change]) -> None:
+        """What was sent, in order, is what the steps put into each channel, and all of it."""
+        expected = put_in(changed)
         if not record.sent and not expected:
             return
-        found: dict[Cell, list[Any]] = {}
-        letters: list[tuple[Sent, Cell, int]] = []
-        for sent in record.sent:
-            where = self._read(node, sent)
+        found: dict[Cell, int] = {}
+        for one in record.sent:
+            where = self._read(node, one)
             if where is None:
-                if sent.msg is not None and node.role in SHOWN:
-                    raise Wrong(f"it sent a message to {sent.to} that belongs to no connection")
-                if sent.do is not None:
-                    self.verdict.ignored[f"deed {sent.do}"] += 1
+                if one.msg is not None and node.role in SHOWN:
+                    raise Wrong(f"it sent a message to {one.to} that belongs to no connection")
+                if one.do is not None:
+                    self.verdict.ignored[f"deed {one.do}"] += 1
                 continue
             channel, told = where
-            several = found.get(channel)
-            if several is None:
-                found[channel] = list(told)
-            else:
-                several += told
-            letters.append((sent, channel, len(told)))
-        if found != expected:
-            for channel in [*expected, *(c for c in found if c not in expected)]:
-                _same(channel, expected.get(channel, []), found.get(channel, []))
-        try:
-            for sent, channel, many in letters:  # from now on they *are* the specification's
-                self.post.count_sent(sent, tuple(expected[channel][:many]) if many else ())
-                if many:
-                    expected[channel] = expected[channel][many:]
-        except OutOfOrder as error:
-            raise Wrong(str(error)) from None
+            at = found.get(channel, 0)
+            until = found[channel] = at + len(told)
+            every = expected.get(channel, ())
+            mine = every[at:until]
+            if mine != told:
+                raise _otherwise_sent(channel, mine, told)
+            try:
+                self.post.count_sent(one, mine)  # from now on it *is* the specification's
+            except OutOfOrder as error:
+                raise Wrong(str(error)) from None
+        for channel, every in expected.items():
+            if found.get(channel, 0) != len(every):
+                raise _otherwise_sent(channel, every[found.get(channel, 0) :], ())
 
     def _read(self, node: Node, sent: Sent) -> tuple[Cell, tuple[Any, ...]] | None:
         try:
@@ -340,14 +342,14 @@ class Judge:
             raise Wrong(f"what it sent cannot be read: {error}") from None
 
     # ---- what it shows -----------------------------------------------------------------------
-    def _compare_view(self, node: Node, record: Record, did: Effects) -> None:
+    def _compare_view(self, node: Node, record: Record, changed: Sequence[Change]) -> None:
         if node.role in SHOWN:
             self._demand_whole(node, record)
         if record.whole is not None:
             self._compare_whole(node, record.whole)
             node.shown = dict(record.whole)
             return
-        expected = view.changed(node.role, did)
+        expected = view.shown_after(node.role, changed)
         said = record.view or {}
         shown = node.shown
         for key, want in expected.items():
@@ -385,10 +387,10 @@ class Judge:
             raise Wrong(broken, Kind.SAFETY)
 
     # ---- housekeeping ------------------------------------------------------------------------
-    def _drain(self, did: Effects) -> None:
+    def _drain(self, changed: Sequence[Change]) -> None:
         """Deliver what goes to foreign ears; drop what nobody can hear any more."""
-        for (name, key), (_, new) in did.items():
-            if name not in CHANNELS or not new.mail:
+        for (name, key), _, new, _, mail in changed:
+            if mail is None or not new.mail:
                 continue
             foreign = name == "to_executor" or (name == "events" and key.scheduler == FOREIGN)
             if foreign or self._is_deaf(name, key):
@@ -433,14 +435,12 @@ _SILENCE: Fifo[Any] = Fifo()
 WHOLE_EVERY = 256  #: records, or as many as a view has keys, that may pass without a whole view
 
 
-def _same(channel: Cell, expected: list[Any], found: list[Any]) -> None:
-    """Raise `Wrong` at the first message that is not the expected one."""
-    if expected == found:
-        return
+def _otherwise_sent(channel: Cell, expected: tuple[Any, ...], found: tuple[Any, ...]) -> Wrong:
+    """What is wrong where something else was sent: the first message that is not as expected."""
     at = next((i for i, (e, f) in enumerate(zip(expected, found)) if e != f), -1)
     if at < 0:
         at = min(len(expected), len(found))
-    raise Wrong(
+    return Wrong(
         f"what it sent on {evidence.cell(channel)} is not what its actions send",
         expected=(str(expected[at]) if at < len(expected) else "nothing more",),
         found=(str(found[at]) if at < len(found) else "nothing more",),

@@ -12,12 +12,11 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, LinkId, SchedulerId, StreamId
-from mesos_spec.kernel.cells import Cell, Effects
+from mesos_spec.kernel.cells import Cell
 from mesos_spec.tools.judging import wire
 from mesos_spec.tools.judging.merge import Way, heard_way, sent_way
 from mesos_spec.tools.judging.trace import Heard, MessageKey, Sent
 
-CHANNELS = frozenset(("up", "down", "calls", "events", "to_executor"))
 FOREIGN = SchedulerId("ext")
 
 
@@ -223,24 +222,3 @@ class Post:
         if framework is not None:
             self.framework_of[stream] = FrameworkId(framework)
         return made
-
-
-def appended(effects: Effects) -> dict[Cell, list[Any]]:
-    """What a step put into channels."""
-    told: dict[Cell, list[Any]] = {}
-    for cell, (old, new) in effects.items():
-        if cell[0] in CHANNELS:
-            was, now = old.mail, new.mail
-            more = list(now[len(was) :]) if now[: len(was)] == was else _more(was, now)
-            if more:
-                told[cell] = more
-    return told
-
-
-def _more(old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Any]:
-    """The messages at the end of `new` that `old` has not, where a prefix of `old` is gone."""
-    for gone in range(1, len(old) + 1):
-        kept = len(old) - gone
-        if new[:kept] == old[gone:]:
-            return list(new[kept:])
-    return list(new)

@@ -9,12 +9,13 @@ are, if an executor was touched, or the way to a task's agent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from mesos_spec.ids import ExecutorKey
 from mesos_spec.kernel import Table
 from mesos_spec.state import Standing, State
+from mesos_spec.tools.judging.changes import Change
 
 #: What the keys of a field's cells are called in a property.
 KEYS: dict[str, tuple[str, ...]] = {
@@ -50,7 +51,7 @@ OF_AGENTS = ("agent", "hosted", "runners", "runs", "updates")
 
 Names = tuple[str, ...]
 Subject = tuple[Any, ...]  #: what some names are bound to, in their order
-Pick = Callable[[State, Any, Any, Any], Iterable[Subject]]  #: state, key, old and new → subjects
+Pick = Callable[[State, Change], Collection[Subject]]  #: each subject once
 
 
 def pick(field: str, names: Names, of: str = "") -> Pick | None:
@@ -63,14 +64,12 @@ def pick(field: str, names: Names, of: str = "") -> Pick | None:
     if found is None or may_be is None:
         return found
     every = found
-    return lambda s, key, old, new: [
-        subject for subject in every(s, key, old, new) if may_be(s, field, subject)
-    ]
+    return lambda s, one: [subject for subject in every(s, one) if may_be(s, field, subject)]
 
 
 def _pick(field: str, names: Names) -> Pick | None:
     if not names:
-        return lambda s, key, old, new: ((),)
+        return lambda s, one: ((),)
     kind = KEYS.get(field, ())
     if set(names) <= set(kind):
         return _from_key(kind, names)
@@ -90,56 +89,58 @@ OF_FEW: dict[str, Callable[[State, str, Subject], bool]] = {
 
 def _from_key(kind: Names, names: Names) -> Pick:
     if len(kind) == 1:
-        return lambda s, key, old, new: ((key,),)
+        return lambda s, one: ((one.cell[1],),)
     if kind == names:
-        return lambda s, key, old, new: (key,)
+        return lambda s, one: (one.cell[1],)
     places = [kind.index(name) for name in names]
-    return lambda s, key, old, new: (tuple(key[at] for at in places),)
+    return lambda s, one: (tuple([one.cell[1][at] for at in places]),)
 
 
 # ---- whom else -----------------------------------------------------------------------------
-def _whom_it_follows(s: State, agent: Any) -> Iterable[Subject]:
+def _whom_it_follows(s: State, agent: Any) -> Collection[Subject]:
     return ((s.agent[agent].epoch, agent),)
 
 
-def _listener(s: State, stream: Any) -> Iterable[Subject]:
+def _listener(s: State, one: Change) -> Collection[Subject]:
     records = s._fields["frameworks"]
-    return [key for key, record in records.items() if record.stream == stream]
+    return [key for key, record in records.items() if record.stream == one.cell[1]]
 
 
-def _came_or_went(key: Any, old: Any, new: Any) -> Iterable[Subject]:
-    return [(key[0], task) for task in new.differs(old) if (task in old) != (task in new)]
+def _came_or_went(one: Change) -> Collection[Subject]:
+    epoch = one.cell[1][0]
+    return [(epoch, task) for task, was, now in one.entries if (was is None) != (now is None)]
 
 
-def _members(key: Any, old: Any, new: Any) -> Iterable[Subject]:
-    return [(key, one) for one in sorted(old ^ new)]
+def _members(one: Change) -> Collection[Subject]:
+    return [(one.cell[1], member) for member in sorted(one.old ^ one.new)]
 
 
-def _whose(key: Any, old: Any, new: Any) -> Iterable[Subject]:
-    return {(key[0], one.framework): None for one in new.differs(old)}
+def _whose(one: Change) -> Collection[Subject]:
+    epoch = one.cell[1][0]
+    return {(epoch, thing.framework): None for thing, _, _ in one.entries}
 
 
 #: For a field and names, in alphabetic order, that its keys do not have: whom it concerns.
 _OTHERS: dict[tuple[str, Names], Pick] = {
-    ("frameworks", ("agent", "epoch")): lambda s, key, old, new: [
-        (key[0], agent) for agent in sorted(s.met_agents[key[0]])
+    ("frameworks", ("agent", "epoch")): lambda s, one: [
+        (one.cell[1][0], agent) for agent in sorted(s.met_agents[one.cell[1][0]])
     ],
-    ("met_agents", ("agent", "epoch")): lambda s, key, old, new: _members(key, old, new),
-    ("met_frameworks", ("epoch", "framework")): lambda s, key, old, new: _members(key, old, new),
-    ("events", ("epoch", "framework")): lambda s, key, old, new: _listener(s, key),
-    ("home", ("agent", "epoch")): lambda s, key, old, new: (
-        (key[0], agent) for agent in dict.fromkeys((old, new)) if agent is not None
-    ),
+    ("met_agents", ("agent", "epoch")): lambda s, one: _members(one),
+    ("met_frameworks", ("epoch", "framework")): lambda s, one: _members(one),
+    ("events", ("epoch", "framework")): _listener,
+    ("home", ("agent", "epoch")): lambda s, one: [
+        (one.cell[1][0], agent) for agent in dict.fromkeys((one.old, one.new)) if agent is not None
+    ],
 }
 for _name in ("tasks", "unreachable"):
-    _OTHERS[_name, ("epoch", "task")] = lambda s, key, old, new: _came_or_went(key, old, new)
+    _OTHERS[_name, ("epoch", "task")] = lambda s, one: _came_or_went(one)
 for _name in ("tasks", "unreachable", "executors"):
-    _OTHERS[_name, ("epoch", "framework")] = lambda s, key, old, new: _whose(key, old, new)
+    _OTHERS[_name, ("epoch", "framework")] = lambda s, one: _whose(one)
 for _name in OF_AGENTS:
-    _OTHERS[_name, ("agent", "epoch")] = lambda s, key, old, new: _whom_it_follows(s, key)
+    _OTHERS[_name, ("agent", "epoch")] = lambda s, one: _whom_it_follows(s, one.cell[1])
 for _name in ("up", "down"):
-    _OTHERS[_name, ("agent", "epoch")] = lambda s, key, old, new: _whom_it_follows(s, key.agent)
-    _OTHERS[_name, ("agent",)] = lambda s, key, old, new: ((key.agent,),)
+    _OTHERS[_name, ("agent", "epoch")] = lambda s, one: _whom_it_follows(s, one.cell[1].agent)
+    _OTHERS[_name, ("agent",)] = lambda s, one: ((one.cell[1].agent,),)
 
 
 # ---- everything ----------------------------------------------------------------------------

@@ -8,12 +8,12 @@ asked for everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mesos_spec.kernel.cells import Effects
 from mesos_spec.resources import Resources
 from mesos_spec.state import Reign, Standing, State
+from mesos_spec.tools.judging.changes import Change
 
 Entries = dict[str, Any]
 
@@ -169,19 +169,15 @@ SHOWN: dict[str, frozenset[str]] = {
 }
 
 
-def changed(role: str, effects: Effects) -> Entries:
+def shown_after(role: str, changed: Iterable[Change]) -> Entries:
     """The view entries that a step may have changed: key → its value now, or None where gone."""
     records, tables = RECORDS.get(role, {}), TABLES.get(role, {})
     found: Entries = {}
-    for (name, key), (old, new) in effects.items():
-        if old is new:
-            continue
+    for (name, key), old, new, entries, _ in changed:
         if name in tables:
             label, item = tables[name]
-            table = new._d
-            for k in new.differs(old):
-                value = table.get(k)
-                found[label(key, k)] = None if value is None else item(key, k, value)
+            for k, _, now in entries:
+                found[label(key, k)] = None if now is None else item(key, k, now)
         elif name in records:
             show = records[name]
             after = show(key, new)
