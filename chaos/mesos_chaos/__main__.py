@@ -17,6 +17,7 @@ COMMANDS = {
     "faults": "list the kinds of fault, the targets, and the sites",
     "inject": "do one fault by hand to a cluster that is held",
     "replay": "feed a core what its trace says it heard, and compare",
+    "search": "draw plans and run them, for as long as you like; keep what breaks something",
     "shrink": "make a plan that breaks something as small as it can be",
     "mutants": "plant known bugs, and see which are caught",
     "demo": "three masters, four agents, two frameworks; things die; nothing is lost",

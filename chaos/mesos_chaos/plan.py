@@ -50,6 +50,8 @@ class Cluster(Strict):
     foreign_calls: int = Field(default=150, ge=1, le=10_000)
     #: Agents too old to join (in simulation).
     misfits: int = Field(default=0, ge=0, le=8)
+    #: So many messages arrive much later than they should (in simulation).
+    held_back: int = Field(default=0, ge=0, le=50)
 
 
 class Workload(Strict):

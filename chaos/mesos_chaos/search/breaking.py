@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,12 +22,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mesos_chaos.plan import Plan
-from mesos_spec.tools.judging.judge import Judge
 from mesos_spec.tools.judging.verdict import Kind
 
 if TYPE_CHECKING:
     from mesos_chaos.sim.cluster import SimCluster
-    from mesos_chaos.sim.run import SimResult
+    from mesos_chaos.sim.run import Listener, SimResult
 
 NAME = re.compile(r"\S*[0-9]\S*")
 PATH = re.compile(r"\b([a-z]+)/\S+")
@@ -84,15 +84,13 @@ def what_broke(plan: Plan, limit_s: float | None = None) -> Broken | None:
     return run_plan(plan, limit_s).broken
 
 
-def run_plan(
-    plan: Plan, limit_s: float | None = None, watch: Callable[[Judge], object] | None = None
-) -> Ran:
+def run_plan(plan: Plan, limit_s: float | None = None, listener: Listener | None = None) -> Ran:
     """Simulate `plan`, for at most `limit_s` CPU seconds.  Raises what the harness raises."""
     from mesos_chaos.sim.run import simulate  # not before a mutant is planted
 
     try:
         with at_most(limit_s):
-            result, cluster = simulate(plan, watch=watch)
+            result, cluster = simulate(plan, listener=listener)
     except TooLongError:
         says = f"does not come to an end: {limit_s:g} CPU s are not enough"
         return Ran(Broken(Catch.ENDLESS, says, says, exit_code=3))
@@ -133,7 +131,7 @@ def _raised_in_product(error: Exception) -> str | None:
 @contextmanager
 def at_most(limit_s: float | None) -> Iterator[None]:
     """Raise `TooLongError` in the body when that has used so much CPU time (main thread only)."""
-    if limit_s is None:
+    if limit_s is None or threading.current_thread() is not threading.main_thread():
         yield
         return
 

@@ -53,6 +53,8 @@ class OnlineJudge:
         self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
         #: Told of each action: its site, how often that was seen, and the node's name.
         self.on_action: Callable[[str, int, str], None] = lambda site, times, node: None
+        #: Told of each record: the process, its role, the record.
+        self.on_record: Callable[[str, str, Record], None] = lambda process, role, record: None
         self._traces: dict[str, Trace] = {}
         self._next: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
@@ -75,6 +77,7 @@ class OnlineJudge:
         if self.violation is None:
             self.violation = self.judge.take(Placed(trace, record))
             self.punctuality.hear(incarnation, trace, record)
+        self.on_record(incarnation, trace.header.role, record)
         for name, _ in record.did:
             self._count(f"{trace.header.role}.{name}", trace)
             if self._is_deposed(incarnation, record) and name != "end_reign":
@@ -112,7 +115,7 @@ class SimCluster:
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
         """The cluster of `plan`, with everything started and nothing heard yet."""
         loop = Loop(plan.seed)
-        network = Network(loop)
+        network = Network(loop, held_back=plan.cluster.held_back)
         judge = OnlineJudge(keep_lines)
         election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
         self = cls(plan, loop, network, judge, election)

@@ -4,6 +4,10 @@ A `Connection` has two ends.  What one end sends arrives at the other in order, 
 its link, unless the connection breaks first: then what is in flight is lost, and each end hears of
 it by itself.  A link (a pair of node names) can be cut one way or both, which holds messages back;
 a one-way cut is half-open.  Faults are undone by the function they return.
+
+A few messages may be *held back*: that many of a run's, drawn early as likely as late, arrive up to
+two seconds after they should, and so does what follows them on their connection.  That finds the
+orders which equal delays never bring about.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ from mesos_chaos.sim.loop import Loop
 
 M = TypeVar("M")
 Way = tuple[str, str]
+
+MESSAGES = 3_000  #: those held back are among so many
+LATE_US = (5_000, 50_000, 300_000, 1_000_000, 2_000_000)
 
 
 class End(Generic[M]):
@@ -124,9 +131,16 @@ class Connection(Generic[M]):
 class Network:
     """All connections, and what is wrong with the links between nodes."""
 
-    def __init__(self, loop: Loop, delay_us: tuple[int, int] = (100, 1_000)) -> None:
+    def __init__(
+        self, loop: Loop, delay_us: tuple[int, int] = (100, 1_000), held_back: int = 0
+    ) -> None:
         self.loop = loop
         self.delay_us = delay_us
+        dice = loop.random("held back")
+        self._late = {
+            round(MESSAGES ** dice.random()): dice.choice(LATE_US) for _ in range(held_back)
+        }
+        self._sent = 0
         self._extra: dict[Way, int] = {}
         self._cut: set[Way] = set()
         self._held: dict[Way, list[Callable[[], None]]] = {}
@@ -143,7 +157,9 @@ class Network:
         """When something sent now on `way` arrives, if nothing holds it back."""
         low, high = self.delay_us
         drawn = self.loop.random(f"link {way[0]}>{way[1]}").randint(low, high)
-        return self.loop.now_us + drawn + self._extra.get(way, 0)
+        self._sent += 1
+        late_us = self._late.get(self._sent, 0)
+        return self.loop.now_us + drawn + self._extra.get(way, 0) + late_us
 
     def is_cut(self, way: Way) -> bool:
         """Whether `way` carries nothing now."""

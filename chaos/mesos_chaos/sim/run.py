@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from mesos_chaos.plan import Fault, FaultKind, Plan
 from mesos_chaos.sim.agents import SIGKILLED
@@ -13,6 +13,7 @@ from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.node import Moment, Node
 from mesos_spec.tools.judging.judge import Judge
+from mesos_spec.tools.judging.trace import Record
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
@@ -45,6 +46,18 @@ class SimResult:
         return 2 if self.missed or self.verdict.exit_code == 2 else 0
 
 
+class Listener(Protocol):
+    """Whoever wants to hear what a run does."""
+
+    def hear(self, incarnation: str, role: str, record: Record) -> None:
+        """A process has written a record."""
+        ...
+
+    def struck(self, kind: str) -> None:
+        """A fault has struck."""
+        ...
+
+
 class Faults:
     """Does a plan's faults to a simulated cluster, at their times and sites, and undoes them."""
 
@@ -52,6 +65,7 @@ class Faults:
         self.cluster = cluster
         self.done: list[str] = []
         self.left = 0
+        self.struck: Callable[[str], object] = lambda kind: None  #: told of each that strikes
         self._undo: list[Callable[[], Any]] = []
         self._sites: dict[tuple[str, int], list[Fault]] = {}
 
@@ -91,6 +105,7 @@ class Faults:
             return
         name = getattr(target, "name", fault.target)
         self.done.append(f"{fault.kind} {name}")
+        self.struck(fault.kind)
         match fault.kind:
             case FaultKind.KILL:
                 self._kill(fault, target)
@@ -196,16 +211,22 @@ def _executor(agent: Any, task: str) -> Any:
 
 
 def simulate(
-    plan: Plan, keep_lines: bool = False, watch: Callable[[Judge], object] | None = None
+    plan: Plan,
+    keep_lines: bool = False,
+    watch: Callable[[Judge], object] | None = None,
+    listener: Listener | None = None,
 ) -> tuple[SimResult, SimCluster]:
     """Run `plan` in simulation, judged; faults first, then heal and demand progress.
 
-    `watch` is given the judge before anything happens.
+    `watch` is given the judge before anything happens; `listener` hears records and faults.
     """
     cluster = SimCluster.of(plan, keep_lines)
     if watch is not None:
         watch(cluster.judge.judge)
     faults = Faults(cluster)
+    if listener is not None:
+        cluster.judge.on_record = listener.hear
+        faults.struck = listener.struck
     faults.arm(plan.fault)
 
     def broken() -> bool:
