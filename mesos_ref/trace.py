@@ -179,6 +179,18 @@ def file_name(role: str, node: str, incarnation: str) -> str:
     return "".join(c if c.isalnum() or c in "-." else "_" for c in name) + ".ndjson"
 
 
+Target: TypeAlias = Path | Callable[[bytes], object]
+
+Traces: TypeAlias = Path | Callable[[str], Callable[[bytes], object]]
+"""Where traces go: a folder; or what says, of the name of each, whatever takes its bytes."""
+
+
+def target_in(traces: Traces, role: str, node: str, incarnation: str) -> Target:
+    """Where the trace of one process goes."""
+    name = file_name(role, node, incarnation)
+    return traces / name if isinstance(traces, Path) else traces(name)
+
+
 class TraceFile:
     """A new file, for its owner's eyes only. Each piece written to it is one `write` call."""
 
@@ -213,7 +225,7 @@ class TraceWriter:
 
     def __init__(
         self,
-        target: Path | Callable[[bytes], object],
+        target: Target,
         header: Mapping[str, Any],
         core: Watched,
         ids: RecordedIds | None = None,

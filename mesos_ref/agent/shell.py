@@ -56,7 +56,7 @@ from mesos_ref.step import (
     SendEvent,
     SendFrame,
 )
-from mesos_ref.trace import RecordedIds, TraceWriter, file_name, header
+from mesos_ref.trace import RecordedIds, Traces, TraceWriter, header, target_in
 
 #: At the end: for the last words to reach executors, and for those destroyed to be gone.
 _FAREWELL_S: Final = 1.0
@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: 0: that of the last life if it is free, else any.
     port: int = 5051
     #: Where to write a trace; None: nowhere.
-    trace: Path | None = None
+    trace: Traces | None = None
     #: Tasks do nothing, at once, inside this process.
     noop: bool = False
     #: Whether root runs custom executors as the user the framework names.
@@ -218,8 +218,8 @@ class _Life:
             recovered=self.recovered,
         )
         first["life"] = self.journal.life
-        path = settings.trace / file_name("agent", settings.name, incarnation)
-        return TraceWriter(path, first, self.core, drawn)
+        target = target_in(settings.trace, "agent", settings.name, incarnation)
+        return TraceWriter(target, first, self.core, drawn)
 
     # Living -------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from mesos_ref.scheduler.library import Framework, FrameworkEnded, OnUpdates
 from mesos_ref.scheduler.shell import SchedulerShell
 from mesos_ref.scheduler.tracing import config_of
 from mesos_ref.step import IdSource
-from mesos_ref.trace import RecordedIds, TraceWriter, file_name, header
+from mesos_ref.trace import RecordedIds, Traces, TraceWriter, header, target_in
 from mesos_ref.wire import scheduler as wire
 from mesos_ref.wire.v1 import Capability, CapabilityType, FrameworkInfo
 
@@ -49,7 +49,7 @@ async def connect(
     recovered: Mapping[str, Any] | None = None,
     keep: Keep | None = None,
     on_updates: OnUpdates | None = None,
-    trace: Path | None = None,
+    trace: Traces | None = None,
     node: str | None = None,
     net: Net | None = None,
     clock: Clock | None = None,
@@ -64,7 +64,7 @@ async def connect(
     * `recovered` (``framework_id``, ``tasks``) and `keep` are for frameworks that survive their
       process: what `keep` was called with is `recovered` of the next.
     * `on_updates` sees each batch of updates before they are acknowledged.
-    * `trace` is a folder for a trace, and `node` the name in it (else `name`).
+    * `trace` is a folder for a trace (or, in simulations, what takes it), and `node` the name in it (else `name`).
     * `net`, `clock` and `ids` are the outside, for simulations.
 
     Raises `ValueError` for a bad `master`; the framework's methods raise `FrameworkEnded`.
@@ -101,7 +101,7 @@ def _core_of(
     info: FrameworkInfo,
     ids: IdSource,
     recovered: Mapping[str, Any] | None,
-    trace: Path | None,
+    trace: Traces | None,
     node: str,
     wall_us: int,
 ) -> tuple[SchedulerCore, TraceWriter | None]:
@@ -120,8 +120,8 @@ def _core_of(
         config=config_of(config),
         recovered=recovered,
     )
-    path = trace / file_name("scheduler", node, incarnation)
-    return core, TraceWriter(path, top, core, recorded)
+    target = target_in(trace, "scheduler", node, incarnation)
+    return core, TraceWriter(target, top, core, recorded)
 
 
 @asynccontextmanager

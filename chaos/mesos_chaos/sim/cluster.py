@@ -132,7 +132,7 @@ class SimCluster:
 
     # ---- making --------------------------------------------------------------------------------
     def _make_masters(self) -> None:
-        config = _configured(
+        config = configured(
             MasterConfig(offer_timeout_us=30 * SECOND_US, agent_ping_timeout_us=2 * SECOND_US),
             self.plan,
         )
@@ -154,7 +154,7 @@ class SimCluster:
             ping_timeout_us=10 * SECOND_US,
             status_update_retry_us=2 * SECOND_US,
         )
-        config = _configured(config, self.plan)
+        config = configured(config, self.plan)
         misfit = msgspec.structs.replace(config, version=TOO_OLD)
         configs = {f"a{i}": config for i in range(1, want.agents + 1)}
         configs |= {f"misfit{i}": misfit for i in range(1, want.misfits + 1)}
@@ -280,7 +280,7 @@ class SimCluster:
         return why
 
 
-def _configured(config: Any, plan: Plan) -> Any:
+def configured(config: Any, plan: Plan) -> Any:
     """`config` with the plan's timers (`offer_timeout_s = 3` sets `offer_timeout_us`)."""
     known = config.__struct_fields__
     changes: dict[str, Any] = {}

@@ -112,6 +112,7 @@ class Judge:
 
     def _follow(self, node: Node, record: Record, did: Effects) -> Sequence[Change]:
         """Judge what a record says was done, which is written to `did`; what it changed."""
+        self._last_step = ()
         heard = record.heard
         if heard is not None and heard.local == "elected":
             node.who = heard.epoch

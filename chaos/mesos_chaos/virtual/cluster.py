@@ -1,0 +1,165 @@
+"""A whole cluster in virtual time: topology and workload of a plan, judged while it runs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from mesos_chaos.plan import Plan
+from mesos_chaos.sim.cluster import STANDBY_AGAIN_US, OnlineJudge, configured
+from mesos_chaos.sim.loop import SECOND_US
+from mesos_chaos.virtual.elections import Elections
+from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster, VirtualScheduler
+from mesos_chaos.virtual.processes import WALL_START_US, Process
+from mesos_chaos.virtual.seam import Whims
+from mesos_chaos.virtual.streams import Network
+from mesos_ref.agent import core as agent_core
+from mesos_ref.agent.config import AgentConfig
+from mesos_ref.master import core as master_core
+from mesos_ref.master.config import MasterConfig
+from mesos_ref.resources import Resources
+
+
+class Alarms:
+    """Things to do later, as a discrete-event loop has them, and named random streams."""
+
+    def __init__(self, nursery: trio.Nursery, seed: int) -> None:
+        self._nursery = nursery
+        self._seed = seed
+        self._streams: dict[str, random.Random] = {}
+
+    @property
+    def now_us(self) -> int:
+        """Virtual time."""
+        return round(trio.current_time() * 1e6)
+
+    def random(self, stream: str) -> random.Random:
+        """The random stream of that name; the same for the same seed and name."""
+        if stream not in self._streams:
+            self._streams[stream] = random.Random(f"{self._seed}/{stream}")
+        return self._streams[stream]
+
+    def at(self, due_us: int, do: Callable[[], object]) -> None:
+        """Do something at `due_us`, or now if that is past."""
+
+        async def later() -> None:
+            await trio.sleep_until(due_us / 1e6)
+            do()
+
+        self._nursery.start_soon(later)
+
+    def after(self, delay_us: int, do: Callable[[], object]) -> None:
+        """Do something `delay_us` from now."""
+        self.at(self.now_us + delay_us, do)
+
+
+class VirtualCluster:
+    """Masters, agents and schedulers of a plan.  `folder` is a real one, for agents' locks.
+
+    It is a stage for `mesos_chaos.sim.run.Faults`, as the simulated cluster is.
+    """
+
+    def __init__(
+        self, plan: Plan, nursery: trio.Nursery, whims: Whims, folder: Path, keep_lines: bool
+    ) -> None:
+        self.plan = plan
+        self.nursery = nursery
+        self.whims = whims
+        self.crashes: list[str] = []
+        self.loop = Alarms(nursery, plan.seed)
+        self.random = self.loop.random
+        self.network = Network(self.random)
+        self.judge = OnlineJudge(keep_lines)
+        self.election = Elections(
+            self.random("election"),
+            plan.cluster.lease_s,
+            lambda seconds, do: self.loop.after(round(seconds * SECOND_US), do),
+        )
+        self.masters = {m.name: m for m in self._masters()}
+        self.agents = {a.name: a for a in self._agents(folder)}
+        names = list(self.masters)
+        self.schedulers = {w.name: VirtualScheduler(self, w, names) for w in plan.workload}
+        for process in self.processes:
+            process.start()
+
+    @property
+    def processes(self) -> list[Process]:
+        """Every process that writes a trace."""
+        return [*self.masters.values(), *self.agents.values(), *self.schedulers.values()]
+
+    def wrote(self, trace: str, data: bytes) -> None:
+        """A process has written to its trace: the judge reads it at once."""
+        self.judge(trace, data)
+
+    # ---- making --------------------------------------------------------------------------------
+    def _masters(self) -> list[VirtualMaster]:
+        config = MasterConfig(
+            offer_timeout_us=30 * SECOND_US,
+            agent_ping_timeout_us=2 * SECOND_US,
+            epoch_wall_us=WALL_START_US,
+        )
+        config = configured(config, self.plan)
+        names = [f"m{i}" for i in range(1, self.plan.cluster.masters + 1)]
+        return [VirtualMaster(self, n, config, self.election, self._stepped_down) for n in names]
+
+    def _agents(self, folder: Path) -> list[VirtualAgent]:
+        want = self.plan.cluster
+        config = AgentConfig(
+            hostname="",
+            resources=Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}").to_wire(),
+            registration_backoff_us=100_000,
+            registration_backoff_max_us=2 * SECOND_US,
+            ping_timeout_us=10 * SECOND_US,
+            status_update_retry_us=2 * SECOND_US,
+        )
+        config = configured(config, self.plan)
+        names = [f"a{i}" for i in range(1, want.agents + 1)]
+        return [VirtualAgent(self, n, config, self.election, folder) for n in names]
+
+    def _stepped_down(self, master: VirtualMaster) -> None:
+        self.loop.after(STANDBY_AGAIN_US, master.start)
+
+    def tell_leader(self, node: Process) -> None:
+        """A node that has just started finds the leader by itself."""
+
+    def close(self) -> None:
+        """Every process is killed, so that nothing is said while the nursery ends."""
+        executors = [e for a in self.agents.values() for e in a.executors.values()]
+        for process in [*self.processes, *executors]:
+            process.kill()
+
+    # ---- asking --------------------------------------------------------------------------------
+    @property
+    def finished(self) -> bool:
+        """Whether all wanted work is done, and every framework has gone."""
+        return all(s.verdict is not None for s in self.schedulers.values())
+
+    def away(self) -> list[str]:
+        """Agents that run and are not registered with the leader."""
+        found = []
+        for name, agent in self.agents.items():
+            state = None if agent.core is None else agent.core.state
+            here = state is not None and state.registered and state.epoch == self.election.epoch
+            if agent.alive and not here:
+                found.append(name)
+        return found
+
+    def leaks(self) -> list[str]:
+        """What the cores hold though they must not, by their own account (D12)."""
+        found = []
+        for master in self.masters.values():
+            if master.alive and master.core is not None:
+                found += [f"{master.name}: {says}" for says in master_core.violations(master.core)]
+        for agent in self.agents.values():
+            if agent.core is not None:
+                found += [f"{agent.name}: {says}" for says in agent_core.violations(agent.core)]
+        return found
+
+    def pending(self) -> list[str]:
+        """Why it is not settled: a sentence for each thing that is missing."""
+        why = [f"{name} is not registered with the leader" for name in self.away()]
+        why += [f"{n}: {s.left} items are not done" for n, s in self.schedulers.items() if s.left]
+        return [*why, *self.crashes]

@@ -1,0 +1,90 @@
+"""A simulated disk: what was not synced when the process was killed may be there, or half of it.
+
+Writing takes time.  A file that is replaced is the old one or the new one, whenever the kill comes;
+a piece that is appended may be torn anywhere, if its `append` has not returned (A6, D4).
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import trio
+
+from mesos_chaos.virtual.streams import Life
+from mesos_ref.ports.disk import AppendFile
+
+SYNC_S = (0.000_05, 0.000_6)
+
+
+class Disk:
+    """A machine's files, which outlive its processes."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.files: dict[Path, bytes] = {}
+        self.dice = dice
+
+
+class SimDisk:
+    """The disk port of one life of a process."""
+
+    def __init__(self, disk: Disk, life: Life) -> None:
+        self._disk, self._life = disk, life
+
+    async def read(self, path: Path) -> bytes | None:
+        await self._work()
+        return self._disk.files.get(path)
+
+    async def write_durable(self, path: Path, data: bytes, mode: int = 0o600) -> None:
+        await self._work()
+        if not self._life.dead:
+            self._disk.files[path] = data
+        await self._work()
+
+    async def open_append(self, path: Path, mode: int = 0o600) -> AppendFile:
+        await self._work()
+        if not self._life.dead:
+            self._disk.files.setdefault(path, b"")
+        return _Growing(self, path)
+
+    async def append(self, path: Path, data: bytes) -> None:
+        """Write a piece at the end of a file, and sync."""
+        try:
+            await self._work()
+        except trio.Cancelled:
+            if self._life.dead:
+                self._put(path, data[: self._disk.dice.randint(0, len(data))])
+            raise
+        if not self._life.dead:
+            self._put(path, data)
+        await self._work()
+
+    def _put(self, path: Path, data: bytes) -> None:
+        self._disk.files[path] = self._disk.files.get(path, b"") + data
+
+    async def listdir(self, path: Path) -> list[str]:
+        await self._work()
+        below = (p.relative_to(path).parts[0] for p in self._disk.files if path in p.parents)
+        return sorted(set(below))
+
+    async def remove_tree(self, path: Path) -> None:
+        await self._work()
+        files = self._disk.files
+        if not self._life.dead:
+            self._disk.files = {p: d for p, d in files.items() if p != path and path not in p.parents}
+
+    async def _work(self) -> None:
+        await trio.sleep(self._disk.dice.uniform(*SYNC_S) / 2)
+
+
+class _Growing:
+    """A file that only grows."""
+
+    def __init__(self, disk: SimDisk, path: Path) -> None:
+        self._disk, self._path = disk, path
+
+    async def append(self, data: bytes) -> None:
+        await self._disk.append(self._path, data)
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()

@@ -1,0 +1,147 @@
+"""Trio as a function of a seed: the one place that knows trio's inside.
+
+Trio takes the tasks that are ready as a batch and runs them in an order that it draws itself.  It
+can be told to draw it from a generator of ours (what Hypothesis' plugin does), after the batch is
+put into the order in which its tasks were made.  `Whims` is that generator.  By itself a drawn
+order explores little, since a task that is ready runs within its batch; so some are *held back* for
+a few batches, and those of a process that is stopped (SIGSTOP) are put aside until it goes on.
+
+If a new trio does this otherwise, `check` says so, and nothing else has to change.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import inf
+from typing import Any, TypeVar
+
+import trio
+from trio._core import _run
+
+T = TypeVar("T")
+
+#: The process a task belongs to.  Tasks inherit it from whoever starts them.
+PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")
+
+IDLE_AT_MOST, IDLE_S = 1_000, 0.001  #: looks at a loop in which nothing can happen
+HELD_AT_MOST = 5  #: batches that one task may be held back for, one after the other
+
+
+class SeamError(RuntimeError):
+    """This trio does not let itself be made deterministic the way we know."""
+
+
+class JumpClock(trio.abc.Clock):
+    """Time that passes only when nothing can run, and then at once, to the next deadline."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._idle = 0
+
+    def start_clock(self) -> None:
+        """Nothing to start."""
+
+    def current_time(self) -> float:
+        return self._now_s
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Trio asks when nothing is ready: go there."""
+        if deadline < inf:
+            self._idle = 0
+            self._now_s = max(self._now_s, deadline)
+            return 0.0
+        self._idle += 1  # trio's own tasks do wait for none, at the end of a run
+        if self._idle > IDLE_AT_MOST:
+            raise SeamError("every task waits for another one, and for no time: nothing can happen")
+        return IDLE_S
+
+
+class Whims:
+    """Draws the order in which tasks run.  `hold_back` is the share of turns that are put off."""
+
+    def __init__(self, seed: int, hold_back: float = 0.0) -> None:
+        self.turns = 0  #: batches drawn so far
+        self._hold_back = hold_back
+        self._random = random.Random(f"{seed}/turns")
+        self._held: dict[Any, int] = {}  #: how often a task was held back since it last ran
+        self._frozen: dict[str, list[Any]] = {}
+
+    def shuffle(self, batch: list[Any]) -> None:
+        """Put a batch in order; trio takes it from its end.  What is held back is not in it."""
+        self.turns += 1
+        self._random.shuffle(batch)
+        ready, held = [], []
+        for task in batch:
+            aside = self._frozen.get(task.context.get(PROCESS, "")) if self._frozen else None
+            if aside is not None:
+                aside.append(task)
+            elif self._hold_back and self._puts_off(task):
+                held.append(task)
+            else:
+                ready.append(task)
+        batch[:] = ready
+        if held:
+            _ready_again(held)
+
+    def _puts_off(self, task: Any) -> bool:
+        times = self._held.pop(task, 0)
+        if times >= HELD_AT_MOST or self._random.random() >= self._hold_back:
+            return False
+        self._held[task] = times + 1
+        return True
+
+    def freeze(self, process: str) -> None:
+        """No task of a process runs from now on."""
+        self._frozen.setdefault(process, [])
+
+    def thaw(self, process: str) -> None:
+        """Those that would have run meanwhile, do."""
+        _ready_again(self._frozen.pop(process, []))
+
+
+def _ready_again(tasks: list[Any]) -> None:
+    _run.GLOBAL_RUN_CONTEXT.runner.runq.extend(tasks)
+
+
+@contextmanager
+def _in_charge(whims: Whims) -> Iterator[None]:
+    """Trio draws from `whims`, and the collector sleeps: when it wakes is a matter of the heap."""
+    check()
+    inside: Any = _run
+    before = inside._ALLOW_DETERMINISTIC_SCHEDULING, inside._r
+    collects = gc.isenabled()
+    gc.disable()
+    inside._ALLOW_DETERMINISTIC_SCHEDULING, inside._r = True, whims
+    try:
+        yield
+    finally:
+        inside._ALLOW_DETERMINISTIC_SCHEDULING, inside._r = before
+        if collects:
+            gc.enable()
+
+
+def run(main: Callable[[Whims], Awaitable[T]], seed: int, hold_back: float = 0.0) -> T:
+    """`trio.run(main)` on virtual time; twice with the same seed, the same happens twice."""
+    whims = Whims(seed, hold_back)
+    with _in_charge(whims):
+        return trio.run(main, whims, clock=JumpClock())
+
+
+def check() -> None:
+    """Raise `SeamError` where trio's inside is not what this module was written for."""
+    missing = [
+        name
+        for name in ("_ALLOW_DETERMINISTIC_SCHEDULING", "_r", "GLOBAL_RUN_CONTEXT", "unrolled_run")
+        if not hasattr(_run, name)
+    ]
+    names = [] if missing else _run.unrolled_run.__code__.co_names
+    missing += [n for n in ("_ALLOW_DETERMINISTIC_SCHEDULING", "shuffle") if n not in names]
+    if missing:
+        raise SeamError(
+            f"trio {trio.__version__} has no {', '.join(dict.fromkeys(missing))} where it is "
+            f"needed: use a trio that has, or mend {__name__}"
+        )
