@@ -144,8 +144,8 @@ class Scenario(Plan):
 
     title: str = Field(min_length=10)
     why: str = Field(min_length=40)
-    #: Where it means something: 1 simulated, 3 on real processes.
-    tiers: tuple[Literal[1, 3], ...] = Field(default=(1, 3), min_length=1)
+    #: Where it means something: 1 simulated, 2 real shells in virtual time, 3 on real processes.
+    tiers: tuple[Literal[1, 2, 3], ...] = Field(default=(1, 2, 3), min_length=1)
 
 
 def parse_scenario(text: str, name: str) -> Scenario:

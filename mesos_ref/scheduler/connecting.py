@@ -9,7 +9,6 @@ import base64
 import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -64,8 +63,8 @@ async def connect(
     * `recovered` (``framework_id``, ``tasks``) and `keep` are for frameworks that survive their
       process: what `keep` was called with is `recovered` of the next.
     * `on_updates` sees each batch of updates before they are acknowledged.
-    * `trace` is a folder for a trace (or, in simulations, what takes it), and `node` the name in it (else `name`).
-    * `net`, `clock` and `ids` are the outside, for simulations.
+    * `trace` is a folder for a trace, and `node` the name in it (else `name`).
+    * `net`, `clock` and `ids` are the outside, for simulations; so is a `trace` that is no folder.
 
     Raises `ValueError` for a bad `master`; the framework's methods raise `FrameworkEnded`.
     """

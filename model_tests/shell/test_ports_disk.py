@@ -8,13 +8,23 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 import trio
 
+from mesos_chaos.virtual.disks import Disk as SimulatedMachine
+from mesos_chaos.virtual.disks import SimDisk
+from mesos_chaos.virtual.streams import Life
 from mesos_ref.ports.disk import Disk, RealDisk
 
-IMPLEMENTATIONS: list[Callable[[], Disk]] = [RealDisk]
+
+def simulated_disk() -> Disk:
+    """The second tier's."""
+    return SimDisk(SimulatedMachine(Random(0)), Life("here"))
+
+
+IMPLEMENTATIONS: list[Callable[[], Disk]] = [RealDisk, simulated_disk]
 
 every_disk = pytest.mark.parametrize("make_disk", IMPLEMENTATIONS)
 
@@ -106,6 +116,7 @@ def test_files_are_private_unless_told_otherwise(tmp_path: Path) -> None:
 WRITER = """
 import itertools, sys, trio
 from pathlib import Path
+from random import Random
 from mesos_ref.ports.disk import RealDisk
 
 async def main():

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from random import Random
 
 import pytest
 import trio
 
+from mesos_chaos.virtual.streams import Life, Network, SimNet
 from mesos_ref.ports.net import STREAM_OVER, Net, Stream, TrioNet
 
-IMPLEMENTATIONS: list[Callable[[], Net]] = [TrioNet]
+
+def simulated_net() -> Net:
+    """The second tier's."""
+    return SimNet(Network(lambda name: Random(name)), Life(HOST))
+
+
+IMPLEMENTATIONS: list[Callable[[], Net]] = [TrioNet, simulated_net]
 
 HOST = "127.0.0.1"
 

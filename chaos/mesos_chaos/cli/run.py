@@ -1,4 +1,4 @@
-"""`mesos-chaos run`: scenarios on real processes, or in simulation, each run judged."""
+"""`mesos-chaos run`: scenarios on real processes, or in virtual time, each run judged."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ directory, runs/SCENARIO/SEED, with trace/, report.txt, report.json and logs/.
 
   mesos-chaos run deposed_leader
   mesos-chaos run --tier 1 --seeds 0-199
+  mesos-chaos run --tier 2 everything_dies    # real shells and HTTP, in virtual time
   mesos-chaos run leader_killed --hold        # then: mesos-chaos inject …
   mesos-chaos run plan.toml --framework 'python mine.py' --goal './all_done.sh'
 
@@ -52,7 +53,13 @@ def add(subparsers: Any, help_text: str) -> None:
     seeds.add_argument("--seed", type=int, help="instead of the plan's own")
     seeds.add_argument("--seeds", type=seeds_of, metavar="A-B", help="each of these")
     given("--jobs", type=int, default=1, metavar="J", help="runs at once (default 1)")
-    given("--tier", type=int, choices=[1, 3], default=3, help="1: simulated; 3: real (default)")
+    given(
+        "--tier",
+        type=int,
+        choices=[1, 2, 3],
+        default=3,
+        help="1: cores, simulated; 2: real shells in virtual time; 3: real processes (default)",
+    )
     given("--framework", metavar="CMD", help="run this instead of our own framework")
     given("--goal", metavar="CMD", help="must hold after the heal")
     given("--hold", action="store_true", help="keep the cluster up for `inject`")
@@ -129,8 +136,8 @@ def runs_of(args: argparse.Namespace) -> Iterator[tuple[str, Scenario]]:
 
 def _one(args: argparse.Namespace, name: str, scenario: Scenario) -> tuple[int, Case]:
     began = time.monotonic()
-    if args.tier == 1:
-        code, headline, text, facts = _simulated(name, scenario)
+    if args.tier != 3:
+        code, headline, text, facts = _simulated(name, scenario, args.tier)
     else:
         code, headline, text, facts = _live(args, name, scenario)
     took_s = time.monotonic() - began
@@ -142,25 +149,27 @@ def _one(args: argparse.Namespace, name: str, scenario: Scenario) -> tuple[int, 
     return code, Case(name, scenario.seed, took_s, failure, unknown=code == 2)
 
 
-def _simulated(name: str, scenario: Scenario) -> tuple[int, str, str, dict[str, Any]]:
+def _simulated(name: str, scenario: Scenario, tier: int) -> tuple[int, str, str, dict[str, Any]]:
     from mesos_chaos.sim.run import simulate
+    from mesos_chaos.virtual.run import run_virtually
 
-    result, _ = simulate(scenario)
+    result, _ = simulate(scenario) if tier == 1 else run_virtually(scenario)
     word = {0: "CONFORMS", 2: "UNKNOWN", 3: "DOES NOT SETTLE"}.get(result.exit_code, "VIOLATES")
     headline = (
         f"{word}  {name} seed={scenario.seed}: {result.verdict.records} records judged, "
-        f"{result.simulated_s:.1f} simulated s, {result.events} events"
+        f"{result.simulated_s:.1f} simulated s, {result.events} "
+        f"{'events' if tier == 1 else 'pieces sent'}"
     )
     lines = [headline, *(f"  fault {line}" for line in result.faults_done)]
     lines += [f"  pending: {why}" for why in result.pending]
     lines += [f"  leak: {what}" for what in result.leaks]
     lines += [f"  late: {what}" for what in result.late]
     lines.append(result.verdict.text())
-    lines.append(f"again: mesos-chaos run {name} --tier 1 --seed {scenario.seed}")
+    lines.append(f"again: mesos-chaos run {name} --tier {tier} --seed {scenario.seed}")
     facts = {
         "scenario": name,
         "seed": scenario.seed,
-        "tier": 1,
+        "tier": tier,
         "exit_code": result.exit_code,
         "faults": result.faults_done,
         "pending": result.pending,

@@ -58,10 +58,26 @@ class Listener(Protocol):
         ...
 
 
-class Faults:
-    """Does a plan's faults to a simulated cluster, at their times and sites, and undoes them."""
+class Stage(Protocol):
+    """What faults are done to: a cluster in simulation or in virtual time."""
 
-    def __init__(self, cluster: SimCluster) -> None:
+    loop: Any  #: `at`, `after`, `random`, `now_us`
+    network: Any  #: `cut`, `delay`, `reset`
+    judge: Any  #: `on_action`
+    election: Any  #: `leader`, `lost`, `depose`, `paused`, `resumed`
+    masters: Any  #: processes by name, which can be killed, paused, resumed, started
+    agents: Any
+    schedulers: Any
+
+    def tell_leader(self, node: Any) -> None:
+        """Let a node that has just started find the leader."""
+        ...
+
+
+class Faults:
+    """Does a plan's faults to a cluster, at their times and sites, and undoes them."""
+
+    def __init__(self, cluster: Stage) -> None:
         self.cluster = cluster
         self.done: list[str] = []
         self.left = 0

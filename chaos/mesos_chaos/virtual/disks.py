@@ -6,6 +6,7 @@ a piece that is appended may be torn anywhere, if its `append` has not returned 
 
 from __future__ import annotations
 
+import errno
 import random
 from pathlib import Path
 
@@ -36,12 +37,14 @@ class SimDisk:
         return self._disk.files.get(path)
 
     async def write_durable(self, path: Path, data: bytes, mode: int = 0o600) -> None:
+        self._allow(path)
         await self._work()
         if not self._life.dead:
             self._disk.files[path] = data
         await self._work()
 
     async def open_append(self, path: Path, mode: int = 0o600) -> AppendFile:
+        self._allow(path)
         await self._work()
         if not self._life.dead:
             self._disk.files.setdefault(path, b"")
@@ -64,6 +67,7 @@ class SimDisk:
 
     async def listdir(self, path: Path) -> list[str]:
         await self._work()
+        self._allow(path / "any")
         below = (p.relative_to(path).parts[0] for p in self._disk.files if path in p.parents)
         return sorted(set(below))
 
@@ -71,7 +75,15 @@ class SimDisk:
         await self._work()
         files = self._disk.files
         if not self._life.dead:
-            self._disk.files = {p: d for p, d in files.items() if p != path and path not in p.parents}
+            self._disk.files = {
+                p: d for p, d in files.items() if p != path and path not in p.parents
+            }
+
+    def _allow(self, path: Path) -> None:
+        """Raise `OSError` where a file stands in the way of a folder."""
+        for above in path.parents:
+            if above in self._disk.files:
+                raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(above))
 
     async def _work(self) -> None:
         await trio.sleep(self._disk.dice.uniform(*SYNC_S) / 2)
@@ -82,9 +94,13 @@ class _Growing:
 
     def __init__(self, disk: SimDisk, path: Path) -> None:
         self._disk, self._path = disk, path
+        self._is_open = True
 
     async def append(self, data: bytes) -> None:
+        if not self._is_open:
+            raise ValueError("append to a closed file")
         await self._disk.append(self._path, data)
 
     async def aclose(self) -> None:
+        self._is_open = False
         await trio.lowlevel.checkpoint()

@@ -1,8 +1,8 @@
 """Executors in virtual time: the real core of the command executor over the real HTTP client.
 
 They are processes of their own on their agent's machine, and outlive it.  The command is pretended:
-`sleep 0.2` takes as long as it says.  `SimIsolator` is the isolator that agents are given: it starts
-these processes, ends them, and finds them again for the next life of the agent.
+`sleep 0.2` takes as long as it says.  `SimIsolator` is the isolator that agents are given: it
+starts these processes, ends them, and finds them again for the next life of the agent.
 """
 
 from __future__ import annotations
@@ -154,9 +154,7 @@ class VirtualExecutor(Process):
     def _url(self) -> str:
         return f"http://{self._settings.host}:{self._settings.port}/api/v1/executor"
 
-    async def _subscribe(
-        self, connection: int, call: wire.Call, scope: trio.CancelScope
-    ) -> None:
+    async def _subscribe(self, connection: int, call: wire.Call, scope: trio.CancelScope) -> None:
         """One connection, from SUBSCRIBE to its end."""
         with scope:
             try:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 #: The process a task belongs to.  Tasks inherit it from whoever starts them.
 PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")
 
-IDLE_AT_MOST, IDLE_S = 1_000, 0.001  #: looks at a loop in which nothing can happen
+IDLE_AT_MOST, IDLE_S = 500, 0.001  #: looks at a loop in which nothing can happen
 HELD_AT_MOST = 5  #: batches that one task may be held back for, one after the other
 
 
@@ -39,6 +39,7 @@ class JumpClock(trio.abc.Clock):
     """Time that passes only when nothing can run, and then at once, to the next deadline."""
 
     def __init__(self) -> None:
+        self.stuck = trio.CancelScope()  #: cancelled where nothing can happen any more
         self._now_s = 0.0
         self._idle = 0
 
@@ -55,8 +56,8 @@ class JumpClock(trio.abc.Clock):
             self._now_s = max(self._now_s, deadline)
             return 0.0
         self._idle += 1  # trio's own tasks do wait for none, at the end of a run
-        if self._idle > IDLE_AT_MOST:
-            raise SeamError("every task waits for another one, and for no time: nothing can happen")
+        if self._idle == IDLE_AT_MOST:
+            self.stuck.cancel()
         return IDLE_S
 
 
@@ -125,10 +126,19 @@ def _in_charge(whims: Whims) -> Iterator[None]:
 
 
 def run(main: Callable[[Whims], Awaitable[T]], seed: int, hold_back: float = 0.0) -> T:
-    """`trio.run(main)` on virtual time; twice with the same seed, the same happens twice."""
-    whims = Whims(seed, hold_back)
+    """`trio.run(main)` on virtual time; twice with the same seed, the same happens twice.
+
+    Raises `SeamError` where every task waits for another one, and none for a time to come.
+    """
+    whims, clock = Whims(seed, hold_back), JumpClock()
+
+    async def unless_stuck() -> T:
+        with clock.stuck:
+            return await main(whims)
+        raise SeamError("every task waits for another one, and for no time: nothing can happen")
+
     with _in_charge(whims):
-        return trio.run(main, whims, clock=JumpClock())
+        return trio.run(unless_stuck, clock=clock)
 
 
 def check() -> None:

@@ -265,7 +265,8 @@ class SimNet:
         network = self._network
         chosen = port or next(network.ports)
         if (host, chosen) in network.listeners:
-            raise OSError(errno.EADDRINUSE, f"can't listen on {host}:{chosen}: it is in use")
+            why = f"can't listen on {host}:{chosen}: Address already in use"
+            raise OSError(errno.EADDRINUSE, why)
         made = network.listeners[host, chosen] = SimListener(network, self._life, host, chosen)
         return made
 
@@ -321,7 +322,12 @@ class Network:
         cut = [self.way(*each) for each in ways]
         for way in cut:
             way.cuts += 1
-        return _once(lambda: [way.mend() for way in cut])
+
+        def mend() -> None:
+            for way in cut:
+                way.mend()
+
+        return _once(mend)
 
     def delay(self, extra_us: int, *ways: tuple[str, str]) -> Callable[[], None]:
         """Everything takes so much longer on these ways, until the result is called."""

@@ -1,0 +1,1 @@
+"""The second tier: real shells on virtual time (T2)."""

@@ -1,0 +1,210 @@
+"""The simulated outside of the second tier: what its network, disk and processes promise."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+
+from mesos_chaos.virtual import seam
+from mesos_chaos.virtual.disks import Disk, SimDisk
+from mesos_chaos.virtual.processes import Process
+from mesos_chaos.virtual.seam import Whims
+from mesos_chaos.virtual.streams import Life, Network, SimNet
+from mesos_ref.ports.net import Stream
+
+FILE = Path("/work/journal")
+
+
+def on_two_machines(
+    use: Callable[[Network, Stream, Stream, Life, Life], Awaitable[None]], seed: int = 0
+) -> None:
+    """Run `use(network, near, far, near's life, far's life)` with a connection from a to b."""
+
+    async def main(whims: Whims) -> None:
+        network = Network(lambda name: Random(f"{seed}/{name}"))
+        a, b = Life("a"), Life("b")
+        listener = await SimNet(network, b).listen("b", 80)
+        near = await SimNet(network, a).connect("b", 80)
+        far = await listener.accept()
+        with trio.fail_after(3600):
+            await use(network, near, far, a, b)
+
+    seam.run(main, seed)
+
+
+def test_a_cut_holds_back_one_way_until_it_is_mended() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        mend = network.cut(("a", "b"))
+        await near.send_all(b"held")
+        await far.send_all(b"through")
+        assert await near.receive_some() == b"through"
+        with trio.move_on_after(60) as waiting:
+            await far.receive_some()
+        assert waiting.cancelled_caught, "neither the bytes nor an end of the connection"
+        mend()
+        mend()  # undone once, however often it is asked for
+        assert await far.receive_some() == b"held"
+
+    on_two_machines(use)
+
+
+def test_nobody_can_be_reached_over_a_cut() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        mend = network.cut(("b", "a"))
+        with trio.move_on_after(60) as waiting:
+            await SimNet(network, a).connect("b", 80)
+        assert waiting.cancelled_caught
+        mend()
+        await SimNet(network, a).connect("b", 80)
+
+    on_two_machines(use)
+
+
+def test_a_slow_way_takes_longer_and_keeps_the_order() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        undo = network.delay(2_000_000, ("a", "b"))
+        began_s = trio.current_time()
+        await near.send_all(b"one,")
+        undo()
+        await near.send_all(b"two")
+        got = b""
+        while len(got) < 7:
+            got += await far.receive_some()
+        assert got == b"one,two"
+        assert trio.current_time() - began_s >= 2
+
+    on_two_machines(use)
+
+
+def test_a_reset_is_seen_at_both_ends() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        assert network.reset("b", "a") == 2
+        for end in (near, far):
+            with pytest.raises(trio.BrokenResourceError):
+                await end.receive_some()
+            with pytest.raises(trio.BrokenResourceError):
+                await end.send_all(b"x")
+        assert network.reset("a", "c") == 0
+
+    on_two_machines(use)
+
+
+def test_what_was_sent_before_a_kill_arrives_and_then_the_connection_breaks() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        await near.send_all(b"last words")
+        a.end(network)
+        await near.send_all(b"of a ghost")
+        await near.aclose()
+        assert await far.receive_some() == b"last words"
+        with pytest.raises(trio.BrokenResourceError):
+            await far.receive_some()
+
+    on_two_machines(use)
+
+
+def test_nobody_listens_where_the_process_was_killed() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        b.end(network)
+        with pytest.raises(ConnectionRefusedError, match="nobody listens on b:80"):
+            await SimNet(network, a).connect("b", 80)
+        with pytest.raises(trio.BrokenResourceError):
+            await near.receive_some()
+
+    on_two_machines(use)
+
+
+def torn(seed: int) -> bytes:
+    """What is on the disk after a process was killed while it appended ``second``."""
+    machine = Disk(Random(seed))
+
+    async def main(whims: Whims) -> bytes:
+        life = Life("a")
+        disk = SimDisk(machine, life)
+        file = await disk.open_append(FILE)
+        await file.append(b"first\n")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(file.append, b"second\n")
+            await trio.sleep(machine.dice.uniform(0, 0.000_6))
+            life.dead = True
+            nursery.cancel_scope.cancel()
+        return machine.files[FILE]
+
+    return seam.run(main, seed)
+
+
+def test_a_kill_tears_what_was_not_synced_and_nothing_else() -> None:
+    found = {torn(seed) for seed in range(60)}
+    assert all(b"first\nsecond\n".startswith(data) and data[:6] == b"first\n" for data in found)
+    assert {b"first\n", b"first\nsecond\n"} < found, "it may have been too early, or too late"
+    assert len(found) > 4, "and anything between"
+
+
+class Talker(Process):
+    """Says hello to b for as long as it lives, and would say goodbye."""
+
+    role = "talker"
+
+    async def main(self, life: Life) -> None:
+        stream = await self.net(life).connect("b", 80)
+        disk = self.files(life)
+        trace = self.trace(life)("talker")
+        try:
+            while True:
+                await stream.send_all(b"hello ")
+                await trio.sleep(1)
+        finally:
+            with trio.CancelScope(shield=True):
+                trace(b"goodbye")
+                await stream.send_all(b"goodbye")
+                await disk.write_durable(FILE, b"goodbye")
+                await stream.aclose()
+
+
+class World(SimpleNamespace):
+    """What a process lives in."""
+
+    def random(self, stream: str) -> Random:
+        return Random(stream)
+
+    def wrote(self, trace: str, data: bytes) -> None:
+        self.written.append(data)
+
+
+def test_who_is_killed_says_nothing_more_to_anybody_and_lives_again() -> None:
+    heard: list[bytes] = []
+
+    async def listen(listener: Any) -> None:
+        while True:
+            stream = await listener.accept()
+            try:
+                while True:
+                    heard.append(await stream.receive_some())
+            except trio.BrokenResourceError:
+                heard.append(b"| ")
+
+    async def main(whims: Whims) -> tuple[World, Talker]:
+        async with trio.open_nursery() as nursery:
+            network = Network(lambda name: Random(name))
+            world = World(nursery=nursery, network=network, whims=whims, crashes=[], written=[])
+            nursery.start_soon(listen, await SimNet(network, Life("b")).listen("b", 80))
+            talker = Talker(world, "a")
+            for _ in range(2):
+                talker.start()
+                await trio.sleep(2.5)
+                talker.kill()
+                await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        return world, talker
+
+    world, talker = seam.run(main, 3, 0.2)
+    assert b"".join(heard) == b"hello hello hello | hello hello hello | "
+    assert not world.written
+    assert not talker.disk.files
+    assert not world.crashes
+    assert (talker.lives, talker.alive) == (2, False)
