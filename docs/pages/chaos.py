@@ -24,7 +24,8 @@ def scenarios() -> str:
     return page(
         "Scenarios",
         "A scenario is a plan with a title and a reason. `mesos-chaos run NAME` runs it on "
-        "real processes, `--tier 1` in simulation; either way there are two phases: faults, "
+        "real processes, `--tier 2` with their shells in virtual time, `--tier 1` with their "
+        "cores in simulation; each time there are two phases: faults, "
         "then heal and demand progress. Their files are in "
         "[`chaos/mesos_chaos/scenarios`](../../chaos/mesos_chaos/scenarios); yours can be "
         "anywhere.",
@@ -77,7 +78,7 @@ TABLES: tuple[tuple[str, type[Strict]], ...] = (
 MEANING = {
     "title": "what happens, in a line",
     "why": "what there is to learn from it",
-    "tiers": "where it means something: 1 in simulation, 3 on real processes",
+    "tiers": "where it means something: 1 in simulation, 2 in virtual time, 3 on real processes",
     "seed": "of everything that is drawn",
     "masters": "how many compete to lead",
     "agents": "how many there are",
