@@ -18,7 +18,7 @@ from mesos_chaos.virtual.seam import Whims
 from mesos_chaos.virtual.streams import Life, Network, SimNet
 from mesos_ref.ports.net import Stream
 
-FILE = Path("/work/journal")
+FILE = Path("/state/journal")
 
 
 def on_two_machines(

@@ -265,6 +265,7 @@ class SimIsolator:
             executor.die(SIGKILLED)
 
     async def recover(self, runs: Sequence[RunSpec]) -> list[Recovered]:
+        """Take up what the agent's last life had started."""
         await trio.lowlevel.checkpoint()
         found = []
         for run in runs:

@@ -28,7 +28,7 @@ from mesos_ref.scheduler.run import Verdict, run_items
 from mesos_ref.trace import RecordedIds, TraceWriter, header, target_in
 
 MASTER_PORT, AGENT_PORT = 5050, 5051
-JOURNAL = Path("/work/items.journal")
+JOURNAL = Path("/state/items.journal")
 
 
 class VirtualMaster(Process):
@@ -51,6 +51,7 @@ class VirtualMaster(Process):
         self._stepped_down = stepped_down
 
     async def main(self, life: Life) -> Any:
+        """Serve until deposed; what the shell returns."""
         clock, drawn = self.clock(), RecordedIds(self.ids("core"))
         core = self.core = MasterCore(self.config, drawn, self.ids("node").uuid())
         node_id = core.state.node_id
@@ -106,6 +107,7 @@ class VirtualAgent(Process):
         return None if life is None or not self.alive else life.core
 
     async def main(self, life: Life) -> Any:
+        """Serve; the exit code."""
         self._shell = AgentShell(
             self.config,
             AgentSettings(
@@ -140,6 +142,7 @@ class VirtualScheduler(Process):
         self._masters = ",".join(f"http://{name}:{MASTER_PORT}" for name in masters)
 
     async def main(self, life: Life) -> Verdict:
+        """Finish the workload, from wherever the journal says it is."""
         workload = self.workload
         items = [
             Item(

@@ -7,6 +7,7 @@ too.  The next life begins when the last one's tasks are gone.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -39,7 +40,7 @@ class World(Protocol):
         ...
 
 
-class Process:
+class Process(ABC):
     """One process by name, over all of its lives, on a machine of the same name if none is given.
 
     Who derives from it says in `main` what one life does.
@@ -64,9 +65,9 @@ class Process:
         """Whether it runs, or is stopped."""
         return not self.life.dead
 
+    @abstractmethod
     async def main(self, life: Life) -> Any:
-        """One life."""
-        raise NotImplementedError
+        """One life: until it ends by itself, or is killed."""
 
     def ended(self, outcome: Any) -> None:
         """A life has ended by itself."""

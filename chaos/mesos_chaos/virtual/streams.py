@@ -179,6 +179,7 @@ class SimStream:
         return await self.back.get(max_bytes or 65_536)
 
     async def send_all(self, data: bytes) -> None:
+        """Send bytes; waits while much is unread.  The dead send nothing.  Raises as `Stream`."""
         await trio.lowlevel.checkpoint()
         if self._life.dead:
             return
@@ -271,6 +272,7 @@ class SimNet:
         return made
 
     async def connect(self, host: str, port: int) -> Stream:
+        """Dial: there and back, over ways that may be cut.  Raises `ConnectionRefusedError`."""
         network, near = self._network, self._life.machine
         there, back = network.way(near, host), network.way(host, near)
         await there.cross()
