@@ -23,7 +23,7 @@ from mesos_spec.ids import (
     TaskId,
     Uuid,
 )
-from mesos_spec.kernel import Table
+from mesos_spec.kernel import Among, Table
 from mesos_spec.messages import (
     Accept,
     AnyCall,
@@ -74,9 +74,13 @@ def links_of(s: State, agent: AgentId) -> list[LinkId]:
     return [LinkId(agent, str(n)) for n in range(1, s.bounds.links + 1)]
 
 
-def links_to(s: State, epoch: Epoch) -> list[LinkId]:
-    """The links whose next frame is meant for a reign: each master has an address of its own."""
-    return [link for link in links(s) if s.up[link].mail and s.up[link].mail[0].epoch == epoch]
+def leads_to(s: State, epoch: Epoch, link: LinkId) -> bool:
+    """Whether the next frame of a link is meant for a reign."""
+    return bool(s.up[link].mail) and s.up[link].mail[0].epoch == epoch
+
+
+#: The links whose next frame is meant for a reign: each master has an address of its own.
+links_to = Among(links, leads_to)
 
 
 def fresh_links(s: State, agent: AgentId) -> list[LinkId]:

@@ -56,6 +56,19 @@ def absent(name: str, key: Any) -> Untold:
     )
 
 
+class _Side(dict[Cell, Any]):
+    """Notes what is read of one of two states, in the order in which both are read."""
+
+    def __init__(self, both: dict[tuple[bool, Cell], Any], after: bool) -> None:
+        self.both, self.after = both, after
+
+    def setdefault(self, cell: Cell, value: Any = None) -> Any:
+        return self.both.setdefault((self.after, cell), value)
+
+    def __setitem__(self, cell: Cell, value: Any) -> None:
+        self.both[self.after, cell] = value
+
+
 class Turn:
     """One evaluation of one action: what it may write, what it wrote, who hears its guards."""
 
@@ -260,6 +273,20 @@ class Cells:
             self.__dict__["_reads"] = outer
             if outer is not None:
                 outer.update((cell, value) for cell, value in reads.items() if cell not in outer)
+
+    def compared(self, after: Self, ask: Callable[[], T]) -> tuple[T, dict[tuple[bool, Cell], Any]]:
+        """What `ask` answers of this state and the one `after` a step, and the cells it read.
+
+        Each with whether it was read of the state after.  Who listens to this one is not told.
+        """
+        reads: dict[tuple[bool, Cell], Any] = {}
+        outer = self._reads
+        self.__dict__["_reads"] = _Side(reads, False)
+        after.__dict__["_reads"] = _Side(reads, True)
+        try:
+            return ask(), reads
+        finally:
+            self.__dict__["_reads"], after.__dict__["_reads"] = outer, None
 
     def cells(self, *fields: str) -> Iterator[tuple[Cell, Any]]:
         """Every cell (of `fields`, if given) that does not hold its default, in order."""

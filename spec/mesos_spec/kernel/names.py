@@ -20,6 +20,28 @@ Domain = Callable[..., Iterable[Any]]
 MOST_VALUES = 10_000  #: a domain that gives more is taken to have no end
 
 
+@dataclass(frozen=True, eq=False)
+class Among:
+    """A domain: those of `every` for which `which` holds.
+
+    `every` reads nothing of the state, so a tool can ask of each value by itself whether it is in;
+    called, it is a domain like any other.  `which` takes earlier names, and last the value.
+    """
+
+    every: Domain
+    which: Callable[..., bool]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """It depends on the names that `which` depends on, but for the value."""
+        whole = inspect.signature(self.which)
+        return whole.replace(parameters=[*whole.parameters.values()][:-1])
+
+    def __call__(self, s: Cells, *earlier: Any) -> Iterable[Any]:
+        """Where the name ranges in `s`."""
+        return [value for value in self.every(s) if self.which(s, *earlier, value)]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Named:
     """Something with a name, a text, and names bound over domains."""
@@ -48,6 +70,14 @@ class Named:
                 self.source,
             )
         return self._bind(s, bound, [name for name in self.over if name not in bound])
+
+    def allows(self, s: Cells, given: Mapping[str, Any]) -> bool:
+        """Whether `given` names are where `Among` lets them be: for who went through `every`."""
+        return all(
+            domain.which(s, *(given[n] for n in self.takes[name]), given[name])
+            for name, domain in self.over.items()
+            if name in given and isinstance(domain, Among)
+        )
 
     def _bind(self, s: Cells, bound: dict[str, Any], left: list[str]) -> Iterator[dict[str, Any]]:
         if not left:

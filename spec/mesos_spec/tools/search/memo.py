@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import (
     Action,
+    Among,
     Cell,
     Cells,
     Crowded,
@@ -109,7 +110,7 @@ class Memoised(Generic[S]):
         def ask(s: S) -> _Tried:
             ways: list[_Way | Raised] = []
             asked: Counter[tuple[str, bool]] = Counter()
-            for bound in action.bindings(s, given):
+            for bound in action.bindings(s, given) if action.allows(s, given) else ():
                 try:
                     effects = action.apply(s, bound, lambda *guard: asked.update([guard]))
                 except Disabled:
@@ -240,7 +241,10 @@ class Memoised(Generic[S]):
 
 
 def unrolled(named: Named, s: Cells) -> list[dict[str, Any]]:
-    """The ways to bind the leading names of `named` whose domains read nothing of the state."""
+    """The ways to bind the leading names of `named` whose domains read nothing of the state.
+
+    Of an action's `Among`, `every` counts: whether the state `allows` a way is asked later.
+    """
     found: list[dict[str, Any]] = [{}]
     for name in named.over:
         more = []
@@ -258,4 +262,7 @@ def _is_heard(heads: Heads[S], cell: Cell, s: S) -> bool:
 
 
 def _listed(named: Named, name: str, bound: Mapping[str, Any], s: Cells) -> list[Any]:
+    domain = named.over[name]
+    if isinstance(domain, Among) and isinstance(named, Action):
+        return list(domain.every(s))
     return list(named.values(s, name, bound))

@@ -19,51 +19,29 @@ from mesos_spec.kernel import (
     Cell,
     Cells,
     Crowded,
-    Disabled,
     Effects,
     Fifo,
     Heads,
     Model,
     Untold,
     show,
-    undo,
 )
 from mesos_spec.kernel.mail import without_quiet
-from mesos_spec.tools.search.blame import Wrong, failure
+from mesos_spec.tools.search.blame import Wrong
 from mesos_spec.tools.search.checker import WRONG
+from mesos_spec.tools.search.fast.claiming import StepClaims
+from mesos_spec.tools.search.fast.stepping import Answer, Done, Flaw, flaw_of, tried
 from mesos_spec.tools.search.memo import unrolled
 from mesos_spec.tools.search.questions import Packing
-from mesos_spec.tools.search.worlds import Broken, Raised, delivered
+from mesos_spec.tools.search.worlds import delivered
 
 S = TypeVar("S", bound=Cells)
 
 WATCH, HURRY, CALM = 0, 1, 2  #: asked of every state; of those not cut; and without prompt mail
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """What an answer says is wrong, in the state that was asked or in a step from it."""
-
-    claim: str
-    bound: Mapping[str, Any]
-    why: str
-    step: tuple[str, Mapping[str, Any]] | None = None
-    wrong: Wrong | None = None
-
-
-@dataclass(slots=True)
-class Answer:
-    """What follows from the cells that were read."""
-
-    effects: tuple[int, ...] = ()  #: numbers of effects, one for each way on
-    got: int = 0  #: letters that are taken, as bits
-    need: int = 0  #: letters that must be taken, as bits
-    cut: bool = False
-    seen: str = ""  #: the SOMETIMES property that holds
-    flaw: Flaw | None = None
-    taken: int = 0
-    asked: frozenset[tuple[str, bool]] = frozenset()
-    told: bool = False  #: whether the search has taken note of it
+#: What a step does: the places it writes, with numbers; and the claims to check of it, by number.
+Effect = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
 
 
 @dataclass(eq=False)
@@ -72,7 +50,7 @@ class Ask:
 
     kind: int
     name: str
-    run: Callable[[Any], Callable[[dict[int, int]], Answer]]
+    run: Callable[[Any], Callable[[dict[int, int], list[int]], Answer]]
     tree: Any = None
     every: set[str] = field(default_factory=set)  #: fields of which it reads every key
 
@@ -84,8 +62,8 @@ class Asker(Generic[S]):
         self.model, self.spec = model, model.spec
         self.start = start = model.spec.start(model.bounds)
         self.packing: Packing[S] = Packing(start)
-        self.effects: list[tuple[tuple[int, int], ...]] = []
-        self._effect_numbers: dict[tuple[tuple[int, int], ...], int] = {}
+        self.effects: list[Effect] = []
+        self._effect_numbers: dict[Effect, int] = {}
         self.letters: dict[tuple[int, Any], int] = {}
         self.asks: list[Ask] = []
         self.evaluations = 0
@@ -94,7 +72,7 @@ class Asker(Generic[S]):
         waits = {fields for _, fields in bare if fields}
         self.prompt: tuple[str, ...] = waits.pop() if len(waits) == 1 else ()
         self._ask_claims(start)
-        self._steps = [(claim, unrolled(claim, start)) for claim in self.spec.each_step]
+        self.claims = StepClaims(self.spec.each_step, start, self.packing)
         for (action, fields), whole in zip(bare, self.spec.actions):
             one, kind = (action, CALM) if fields == self.prompt else (whole, HURRY)
             for given in unrolled(one, start):
@@ -135,6 +113,7 @@ class Asker(Generic[S]):
             for ask in self.asks:
                 if field in ask.every:
                     ask.tree, ask.every, self.grown = None, set(), True
+            self.grown |= self.claims.notice(field)
             if self.heads is not None and field in self.heads.fields:
                 kind = HURRY if field in self.heads.prompt else CALM
                 run = partial(self._one_head, self.heads, cells[place])
@@ -171,7 +150,7 @@ class Asker(Generic[S]):
             places = [packing.place(cell)] if cell[1] is not EVERY_KEY else self._every(ask, cell)
             for place in places:
                 path.setdefault(place, row[place] if place < len(row) else 0)
-        answer = made(path)
+        answer = made(path, row)
         self._keep(ask, path, answer)
         self.notice()
         return answer, [*path]
@@ -196,80 +175,40 @@ class Asker(Generic[S]):
             following: Any = answer if last else (steps[at + 1][0], {})
             node = node[1].setdefault(number, following)
 
-    # ---- questions -------------------------------------------------------------------------
     def _try(self, action: Action[S, ...], given: Mapping[str, Any], s: S) -> Any:
-        """In which ways an action goes on."""
-        asked: set[tuple[str, bool]] = set()
-        ways: list[Effects] = []
-        flaw: Flaw | None = None
+        return partial(self._ways, tried(action, given, s))
 
-        def hear(guard: str, held: bool) -> None:
-            asked.add((guard, bool(held)))
-
-        for bound in action.bindings(s, given):
-            try:
-                effects = action.apply(s, bound, hear)
-            except Disabled:
-                continue
-            except Exception as e:
-                raised = Raised(action.name, bound, failure(e))
-                flaw = flaw or Flaw(action.name, bound, raised.says, wrong=raised.error)
-                continue
-            undo(s, effects)
-            broken = self._broken_by(s, s.after(effects), effects)
-            if broken is not None:
-                flaw = flaw or _flaw(*broken, (action.name, bound))
-            ways.append(effects)
-        return partial(self._ways, action, ways, frozenset(asked), flaw)
-
-    def _broken_by(self, before: S, after: S, effects: Effects) -> Broken | None:
-        """The first EACH_STEP property that this step breaks."""
-        wrote = {name for name, _ in effects}
-        for claim, bindings in self._steps:
-            if claim.at:
-                bound = claim.broken_by(before, after, effects)
-                if bound is not None:
-                    return claim.name, bound
-            elif not wrote.isdisjoint(claim.watches):
-                for given in bindings:
-                    bound = claim.broken(before, after, given)
-                    if bound is not None:
-                        return claim.name, bound
-        return None
-
-    def _ways(
-        self,
-        action: Action[S, ...],
-        ways: list[Effects],
-        asked: frozenset[tuple[str, bool]],
-        flaw: Flaw | None,
-        path: dict[int, int],
-    ) -> Answer:
-        got = 0
-        for effects in ways:
+    def _ways(self, done: Done[S], path: dict[int, int], row: list[int]) -> Answer:
+        """The answer to what an action does, where `path` was read to know it."""
+        got, made = 0, list[int]()
+        for effects in done.ways:
             for cell, message in delivered(effects):
                 if self.heads is None or cell[0] in self.heads.fields:
                     got |= self._letter(cell, message, effects[cell][0])
-        try:
-            made = tuple(self._effect(effects, path) for effects in ways)
-        except Untold as e:
-            raise Untold(f"{action.name}: {e}", action.source) from e
-        return Answer(made, got, taken=len(ways), asked=asked, flaw=flaw)
+            try:
+                made.append(self._effect(effects, path, row))
+            except Untold as e:
+                raise Untold(f"{done.action.name}: {e}", done.action.source) from e
+        return Answer(
+            tuple(made), got, taken=len(made), asked=frozenset(done.asked), flaw=done.flaw
+        )
 
-    def _effect(self, effects: Effects, path: dict[int, int]) -> int:
+    def _effect(self, effects: Effects, path: dict[int, int], row: list[int]) -> int:
         """The number of an effect: the places it writes, but for those it leaves as they were."""
         packing = self.packing
         writes: dict[int, int] = {}
         for cell, (_, value) in effects.items():
             place = packing.place(cell)
-            number = packing.number(place, value)
-            if path.get(place) != number:
-                writes[place] = number
-        key = tuple(sorted(writes.items()))
+            writes[place] = packing.number(place, value)
+        checks = self.claims.to_check(self.claims.concerned(effects), row, writes, path)
+        changed = [write for write in writes.items() if path.get(write[0]) != write[1]]
+        key = tuple(sorted(changed)), checks
         found = self._effect_numbers.get(key)
         if found is None:
             found = self._effect_numbers[key] = len(self.effects)
             self.effects.append(key)
+            for number in checks:
+                self.claims.asked[number].effects.append(found)
         return found
 
     def _letter(self, cell: Cell, message: Any, channel: Any) -> int:
@@ -291,7 +230,7 @@ class Asker(Generic[S]):
         channel = held if cell[1] is None else held[cell[1]]
         must = len(channel) > 0 and heads.is_heard(s, *cell)
         need = self._letters(cell, channel) if must else 0
-        return lambda path: Answer(need=need)
+        return lambda *known: Answer(need=need)
 
     def _all_heads(self, heads: Any, s: S) -> Any:
         """The same of all channels at once, where the specification has a rule of its own."""
@@ -299,7 +238,7 @@ class Asker(Generic[S]):
         for cell in heads(s):
             held = getattr(s, cell[0])
             need |= self._letters(cell, held if cell[1] is None else held[cell[1]])
-        return lambda path: Answer(need=need)
+        return lambda *known: Answer(need=need)
 
     def named_letter(self, bit: int) -> tuple[Cell, Any]:
         """The channel of a letter, and the message if that is a bag's."""
@@ -307,27 +246,20 @@ class Asker(Generic[S]):
         return self.packing.cells[place], message
 
 
-def _flaw(
-    claim: str, bound: Mapping[str, Any], step: tuple[str, Mapping[str, Any]] | None = None
-) -> Flaw:
-    names = ", ".join(f"{name}={value}" for name, value in bound.items())
-    return Flaw(claim, bound, f"{claim} does not hold" + (f" for {names}" if names else ""), step)
-
-
 def _is_cut(cut: Any, s: Any) -> Any:
     answer = Answer(cut=bool(cut(s)))
-    return lambda path: answer
+    return lambda *known: answer
 
 
 def _holds(claim: Any, given: Mapping[str, Any], s: Any) -> Any:
     bound = claim.broken(s, given)
-    answer = Answer(flaw=None if bound is None else _flaw(claim.name, bound))
-    return lambda path: answer
+    answer = Answer(flaw=None if bound is None else flaw_of(claim.name, bound))
+    return lambda *known: answer
 
 
 def _is_seen(claim: Any, s: Any) -> Any:
     answer = Answer(seen=claim.name if claim.seen(s) else "")
-    return lambda path: answer
+    return lambda *known: answer
 
 
 def wrong(found: Wrong) -> Flaw:

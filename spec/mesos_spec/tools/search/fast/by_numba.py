@@ -241,7 +241,7 @@ def spread(
     filled: Any,
 ) -> Any:  # fmt: skip
     """Collect the successors of a state behind those that are there; how many there are then."""
-    (row_start, row_effect, _, _), (keep, value, _) = know
+    (row_start, row_effect, _, _), (keep, value, _), _ = know
     buf, _, origin = scratch
     for g in range(begin, end):
         row = rows[at, g]
@@ -253,6 +253,25 @@ def spread(
             origin[filled, 1] = e
             filled += 1
     return filled
+
+
+@compiled
+def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsure: Any) -> int:
+    """Check the steps `lo` to `hi` of `origin`; those that are not known to pass are `unsure`."""
+    _, _, (_, node_word, node_mask, edge_key, edge_to, down), _ = look
+    _, _, (check_from, check_many, check_of, check_root) = know
+    unknown = 0
+    for q in range(lo, hi):
+        i, e = origin[q, 0], origin[q, 1]
+        begin = check_from[e]
+        for c in range(begin, begin + check_many[e]):
+            root = check_root[check_of[c]]
+            if walk(states[i], root, node_word, node_mask, edge_key, edge_to, down) < 0:
+                unsure[unknown, 0] = i
+                unsure[unknown, 1] = e
+                unknown += 1
+                break
+    return unknown
 
 
 @compiled
@@ -271,17 +290,18 @@ def expand(
     size: Any,
     scratch: Any,
     missed: Any,
+    unsure: Any,
     stuck: Any,
     counts: Any,
 ) -> tuple[int, int, int]:
     """Expand states from `lo` on; how far, how many states there are now, how many rows missed.
 
     Stops where there may be no room.  `counts`: steps, cut states, stuck ones, the first state
-    whose mail nobody takes (-1: none), and the most successors a state may have.
+    whose mail nobody takes (-1: none), the most successors a state may have, and steps `unsure`.
     """
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (_, _, row_need, row_got), (_, _, touches) = know
-    buf, _, _ = scratch
+    (_, _, row_need, row_got), (_, _, touches), _ = know
+    buf, _, origin = scratch
     filled = 0
     nm = 0
     room = len(buf)
@@ -302,6 +322,7 @@ def expand(
                 counts[3] = lo
         lo += 1
         if filled >= limit or lo == hi:
+            counts[5] += check(states, origin, 0, filled, look, know, unsure[counts[5] :])
             n, nm = insert(
                 states,
                 n,
@@ -320,7 +341,7 @@ def expand(
             )
             filled = 0
             full = n + room > len(states) or n - next_base + room > len(next_rows)
-            if full or nm + room * groups > len(missed):
+            if full or nm + room * groups > len(missed) or counts[5] + room > len(unsure):
                 break
     return lo, n, nm
 
@@ -331,7 +352,7 @@ def parent_of(
 ) -> int:
     """The first of some states that has `target` as a successor; -1 if none has."""
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (row_start, row_effect, _, _), (keep, value, _) = know
+    (row_start, row_effect, _, _), (keep, value, _), _ = know
     words = states.shape[1]
     for i in range(lo, hi):
         if is_cut(states, i, rows, i - base, look):

@@ -80,14 +80,12 @@ def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int,
     return n + count, kept
 
 
-def walk(states: Array, at: Array, ref: int, trees: Any) -> Array:
-    """The row each of some states comes to from the root of a group; `UNKNOWN` if to none yet."""
+def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
+    """The row each of some states comes to from its root; `UNKNOWN` if to none yet."""
     _, node_word, node_mask, edge_key, edge_to, down = trees
-    if ref < 0 or ref >= LEAF:
-        return np.full(len(at), ref - LEAF if ref >= 0 else UNKNOWN, np.int64)
-    found = np.full(len(at), UNKNOWN, np.int64)
-    who = np.arange(len(at))
-    node = np.full(len(at), ref, np.int64)
+    found = np.where(ref >= LEAF, ref - LEAF, UNKNOWN)
+    who = np.flatnonzero((ref >= 0) & (ref < LEAF))
+    node = ref[who]
     last = len(edge_to) - 1
     while len(who):
         here = at[who]
@@ -130,7 +128,7 @@ def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[A
         if g >= hurry:
             part = part[open_[part]]
         if len(part):
-            row = walk(states, t[part], int(trees[0][g]), trees)
+            row = walk(states, t[part], np.full(len(part), trees[0][g]), trees)
             bad = np.flatnonzero(row < 0)
             if len(bad):
                 must = np.ones(len(bad), bool) if g < calm else quiet[part[bad]]
@@ -239,6 +237,21 @@ def successors(
     return hi, whose, row_effect[begin + np.arange(len(begin))]
 
 
+def check(
+    states: Array, steps: Array, lo: int, hi: int, look: Any, know: Any, unsure: Array
+) -> int:
+    """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`."""
+    begin, many, check_of, root = know[2]
+    whose, effect = steps[lo:hi, 0], steps[lo:hi, 1]
+    each = many[effect]
+    step = np.repeat(np.arange(hi - lo), each)
+    at = np.repeat(begin[effect] - (np.cumsum(each) - each), each) + np.arange(len(step))
+    row = walk(states, whose[step], root[check_of[at]], look[2])
+    lost = np.unique(step[row < 0])
+    unsure[: len(lost)] = steps[lo:hi][lost]
+    return len(lost)
+
+
 def expand(
     states: Array,
     n: int,
@@ -254,19 +267,23 @@ def expand(
     size: int,
     scratch: Any,
     missed: Array,
+    unsure: Array,
     stuck: Array,
     counts: Array,
 ) -> tuple[int, int, int]:
     """Expand states from `lo` on; how far, how many states there are now, how many rows missed."""
     groups = look[0][2]
-    row_table, (keep, value, touches) = know
+    row_table, (keep, value, touches), _ = know
     room = min(len(states) - n, len(next_rows) - (n - next_base), len(missed) // groups)
+    room = min(room, len(unsure))
     hi = min(hi, lo + len(stuck))
     ways = successors(states, lo, hi, rows, base, room, look, row_table, counts, stuck)
     lo, whose, effect = ways
     more = len(effect)
     if not more:
         return lo, n, 0
+    steps = np.stack([whose, effect], axis=1)
+    counts[5] = check(states, steps, 0, more, look, know, unsure)
     for w in range(states.shape[1]):
         states[n : n + more, w] = states[whose, w] & keep[effect, w] | value[effect, w]
     now, kept = add(states, n, more, table, size)
@@ -285,7 +302,7 @@ def parent_of(
     states: Array, lo: int, hi: int, rows: Array, base: int, target: int, look: Any, know: Any
 ) -> int:
     """The first of some states that has `target` as a successor; -1 if none has."""
-    row_table, (keep, value, _) = know
+    row_table, (keep, value, _), _ = know
     _, whose, effect = successors(states, lo, hi, rows, base, 1 << 62, look, row_table)
     same = (states[whose] & keep[effect] | value[effect] == states[target]).all(axis=1)
     at = np.flatnonzero(same)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from mesos_spec.kernel import Cells, Model, show
 from mesos_spec.tools.search.checker import DEADLOCK, HEADS, Limits, Progress, Result
-from mesos_spec.tools.search.fast.asking import Answer, Flaw
 from mesos_spec.tools.search.fast.machine import MISSES, SAMPLE, Machine
 from mesos_spec.tools.search.fast.saved import COUNTS, load, save
+from mesos_spec.tools.search.fast.stepping import Answer, Flaw, flaw_of
 from mesos_spec.tools.search.fast.ways import Ways
-from mesos_spec.tools.search.worlds import Asked
+from mesos_spec.tools.search.worlds import Asked, Plain, Raised
 
 S = TypeVar("S", bound=Cells)
 Array = NDArray[Any]
@@ -62,6 +62,7 @@ class FastSearch(Generic[S]):
         self.flaws: list[tuple[int, int, Flaw]] = []  # length of the way, state, what is wrong
         self.rows = self._fresh_rows(1)
         self.next_rows = self._fresh_rows(1)
+        self.unsure = np.zeros((0, 2), np.int64)  # steps that are to be checked
         self._regroup_at = [*REGROUP]
         self._reported = 0
         if resume is not None:
@@ -122,18 +123,21 @@ class FastSearch(Generic[S]):
             buffer = max(BUFFER, 2 * machine.most)
             self._make_room(buffer, next_base)
             missed = self._missed(buffer)
-            counts = np.array([0, 0, 0, -1, machine.most], np.int64)
+            counts = np.array([0, 0, 0, -1, machine.most, 0], np.int64)
+            unsure = self._unsure(buffer)
             stuck = np.zeros(STRETCH, np.int64)
             lo, n, misses = kernel.expand(
                 *(store.states, store.n, lo, hi, self.rows, base, self.next_rows, next_base),
                 *(machine.look, machine.know, store.table, store.size),
-                *(self._scratch(buffer), missed, stuck, counts),
+                *(self._scratch(buffer), missed, unsure, stuck, counts),
             )
             store.n = int(n)
             self.at = int(lo)
             self._count(counts, stuck)
             if misses:
                 self._resolve(missed[:misses].copy(), self.next_rows, next_base)
+            if counts[5]:
+                self._check(unsure[: counts[5]].copy())
 
     def _make_room(self, buffer: int, next_base: int) -> None:
         store = self.machine.store
@@ -152,6 +156,11 @@ class FastSearch(Generic[S]):
         if len(self.machine.missed) < wanted:
             self.machine.missed = np.zeros((wanted, 2), np.int64)
         return self.machine.missed
+
+    def _unsure(self, buffer: int) -> Array:
+        if len(self.unsure) < 4 * buffer:
+            self.unsure = np.zeros((4 * buffer, 2), np.int64)
+        return self.unsure
 
     def _scratch(self, buffer: int) -> Any:
         words = self.machine.store.words
@@ -197,6 +206,36 @@ class FastSearch(Generic[S]):
             missed = self._missed(max(BUFFER, len(pairs)))
             left = self.kernel.again(machine.store.states, pairs, rows, base, machine.look, missed)
             pairs = missed[:left].copy()
+
+    def _check(self, steps: Array) -> None:
+        """Ask the claims about steps (state, effect) until each is known to hold, or not."""
+        machine, quota = self.machine, 16
+        while len(steps) and not self._is_wrong():
+            some = steps[:: len(steps) // quota + 1]
+            broken, void = machine.check(some, self._tell)
+            for state in broken:
+                self._broken_step(state)
+            if void:
+                self.begin_again()
+            quota *= 2
+            left = self.unsure[: len(steps)]
+            n = self.kernel.check(
+                machine.store.states, steps, 0, len(steps), machine.look, machine.know, left
+            )
+            steps = left[:n].copy()
+
+    def _is_wrong(self) -> bool:
+        """Whether the specification itself was found at fault: then nothing more is checked."""
+        return any(flaw.wrong is not None for _, _, flaw in self.flaws)
+
+    def _broken_step(self, state: int) -> None:
+        """Find the step from a state that breaks a claim, as the plain search does."""
+        for step in Plain(self.model).steps(self.state(state)):
+            if isinstance(step, Raised) or step.breaks is None:
+                continue
+            self._note(state, flaw_of(*step.breaks, (step.action, step.bound)))
+            return
+        raise AssertionError(f"no step from state {state} breaks a claim")
 
     def begin_again(self) -> None:
         """Look up all rows of this level's states and the next's: there are other groups now."""
@@ -319,8 +358,6 @@ class FastSearch(Generic[S]):
             deadlock=None if self.deadlock is None else ways.behaviour(self.deadlock),
             broken=None if flaw is None else ways.counterexample(flaw[1], flaw[2]),
         )
-
-    _level_end = 1
 
 
 def _whole(words: Array) -> int:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from mesos_spec.kernel import Model
 from mesos_spec.tools.search.blame import blame
-from mesos_spec.tools.search.fast.asking import CALM, HURRY, WATCH, Answer, Asker, wrong
+from mesos_spec.tools.search.fast.asking import CALM, HURRY, WATCH, Asker, wrong
 from mesos_spec.tools.search.fast.grouping import ALONE, Group, grouped
 from mesos_spec.tools.search.fast.layout import MARK, Layout
+from mesos_spec.tools.search.fast.stepping import Answer
 from mesos_spec.tools.search.fast.store import BLOCK, Store
 from mesos_spec.tools.search.fast.tables import CUT, Paths, Tables, in_words
 
@@ -39,6 +40,7 @@ class Machine:
         self.missed = np.zeros((MISSES, 2), np.int64)
         self.moved = 0  #: how often states were given another layout
         self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
+        self._settled: list[tuple[int, tuple[int, ...], int]] = []  # check, path, an example
         sample = self._warm_up()
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout(None)
@@ -66,7 +68,7 @@ class Machine:
             sample.append(row)
             for effect in {e for answer in answers for e in answer.effects}:
                 after = row + [0] * (len(asker.packing.cells) - len(row))
-                for place, number in asker.effects[effect]:
+                for place, number in asker.effects[effect][0]:
                     after[place] = number
                 while after and not after[-1]:
                     after.pop()
@@ -110,7 +112,6 @@ class Machine:
         asker.grown = False
         self._letters = max(len(asker.letters), 1)
         self.tables = Tables(self.layout, len(self.groups), self._letters)
-        self._touching: list[set[int]] = [set() for _ in self.groups]
         self.prompt = np.array(self.layout.masks(asker.places_of(asker.prompt)), np.uint64)
         kinds = [group.kind for group in self.groups]
         alone = bool(self.groups) and asker.asks[self.groups[0].asks[0]].name == ALONE
@@ -133,7 +134,8 @@ class Machine:
         trees = *nodes, t.edge_key, t.edge_to, np.uint64(64 - t.size)
         self.look = self.plan, self.prompt, trees, t.row_flag.held
         rows = t.row_start.held, t.row_effect.held, t.row_need.held, t.row_got.held
-        self.know = rows, (t.keep.held, t.value.held, t.touches.held)
+        checks = t.check_from.held, t.check_many.held, t.check_of.held, t.check_root.held
+        self.know = rows, (t.keep.held, t.value.held, t.touches.held), checks
         n = t.row_start.n
         longest = int(np.diff(t.row_start.held[:n]).max()) if n > 1 else 0
         self.most = max(longest * max(len(self.groups), 1), 1)
@@ -142,10 +144,21 @@ class Machine:
         """Add effects that are new; `touches` anew where a group reads what it did not before."""
         tables, effects = self.tables, self.asker.effects
         for number in range(self._known_effects, len(effects)):
-            writes = effects[number]
+            writes, claims = effects[number]
             full = any(self._is_full(place, to) for place, to in writes)
             tables.effect(writes, full, self._touched(writes))
+            if claims:
+                tables.checks(number, self._checks(number))
+        for number in sorted(self.asker.claims.outgrown):
+            if number < self._known_effects:
+                tables.checks(number, self._checks(number))
+        self.asker.claims.outgrown.clear()
         self._known_effects = len(effects)
+
+    def _checks(self, effect: int) -> list[int]:
+        """The checks of an effect, in the order of its claims."""
+        writes, claims = self.asker.effects[effect]
+        return [self.asker.claims.check(claim, dict(writes)) for claim in claims]
 
     def _touched(self, writes: Sequence[tuple[int, int]]) -> int:
         bits = 0
@@ -168,10 +181,17 @@ class Machine:
         tables = self.tables
         words = tables.group_words
         for number in range(self._known_effects):
-            bits = in_words(self._touched(self.asker.effects[number]), words)
+            bits = in_words(self._touched(self.asker.effects[number][0]), words)
             tables.touches.held[number] = bits
 
     # ---- what is not known yet ---------------------------------------------------------------
+    def _blame(self, t: int, error: Exception, tell: Told) -> None:
+        """Tell that the specification is wrong, or raise what is no fault of its own."""
+        found = blame(error)
+        if found is None:
+            raise error
+        tell(t, "", Answer(flaw=wrong(found)))
+
     def teach(self, pairs: Array, tell: Told) -> bool:
         """Ask what (state, group) pairs lack; whether the tables had to be made anew.
 
@@ -185,10 +205,7 @@ class Machine:
             try:
                 news |= self._learn(t, group, row, tell)
             except Exception as error:
-                found = blame(error)
-                if found is None:
-                    raise
-                tell(t, "", Answer(flaw=wrong(found)))
+                self._blame(t, error, tell)
                 self._enter(t, group, (), row, Answer())
         if asker.grown or len(asker.letters) > 64 * self.tables.letter_words:
             self._regroup_all()
@@ -200,6 +217,40 @@ class Machine:
             self._retouch()
         self._refresh()
         return False
+
+    def check(self, pairs: Array, tell: Told) -> tuple[list[int], bool]:
+        """Check (state, effect) pairs that were not before.
+
+        Which states have a step that breaks a claim; and whether all rows are void.
+        """
+        asker, broken = self.asker, list[int]()
+        rows = self.layout.unpack(self.store.states[pairs[:, 0]])
+        for (t, effect), row in zip(pairs.tolist(), rows):
+            for claim in asker.effects[effect][1]:
+                try:
+                    holds = self._check(t, effect, claim, row)
+                except Exception as error:
+                    self._blame(t, error, tell)
+                    return broken, False
+                if not holds:
+                    broken.append(t)
+        asker.notice()
+        if asker.grown:
+            self._regroup_all()
+            return broken, True
+        self._refresh()
+        return broken, False
+
+    def _check(self, t: int, effect: int, claim: int, row: list[int]) -> bool:
+        """Whether a step keeps a claim; noted, so that it is not asked again."""
+        claims, writes = self.asker.claims, dict(self.asker.effects[effect][0])
+        holds, read = claims.holds(claim, row, writes)
+        if claims.outgrown:
+            self._effects_known()
+        check, path = claims.check(claim, writes), tuple(read)
+        if self.tables.settle(check, path, row):
+            self._settled.append((check, path, t))
+        return holds
 
     def _learn(self, t: int, group: int, row: list[int], tell: Told) -> bool:
         asker = self.asker
@@ -238,7 +289,7 @@ class Machine:
         self.layout = self._layout(old)
         self.store.move(self.kernel, self.layout, old)
         self.moved += 1
-        leaves, self._leaves = self._leaves, []
+        leaves, settled = self._leaves, self._settled
         rows_of = {number: key for key, number in tables._rows.items()}
         readers = self._readers
         self._make_tables()
@@ -248,7 +299,10 @@ class Machine:
             rows = self.layout.unpack(self.store.states[[t for _, _, t, _ in leaves]])
             for (group, paths, _, leaf), row in zip(leaves, rows):
                 self.tables.insert(group, paths, row, leaf)
-        self._leaves = leaves
+        if settled:
+            rows = self.layout.unpack(self.store.states[[t for _, _, t in settled]])
+            for (check, path, _), row in zip(settled, rows):
+                self.tables.settle(check, path, row)
         self._readers = readers
         self._effects_known()
         self._retouch()
@@ -303,5 +357,5 @@ class Machine:
             self.layout = self._layout(old)
             self.store.move(self.kernel, self.layout, old)
             self.moved += 1
-        self._leaves = []
+        self._leaves, self._settled = [], []
         self._make_tables()

@@ -71,6 +71,9 @@ class Tables:
         self._rows: dict[tuple[tuple[int, ...], int, int, int], int] = {}
         self.keep, self.value = (Column(np.uint64, layout.words) for _ in range(2))
         self.touches = Column(np.uint64, self.group_words)
+        self.check_from, self.check_many = Column(np.int64), Column(np.int64)  # by effect
+        self.check_of = Column(np.int64)  # which checks
+        self.check_root = Column(np.int64)  # by check
         self.row((), 0, 0, 0)
 
     # ---- effects and rows ----------------------------------------------------------------------
@@ -87,6 +90,20 @@ class Tables:
         self.keep.add(np.array(keep, np.uint64))
         self.value.add(np.array(value, np.uint64))
         self.touches.add(np.array(in_words(touches, self.group_words), np.uint64))
+        self.check_from.add(0)
+        self.check_many.add(0)
+
+    def checks(self, effect: int, checks: Sequence[int]) -> None:
+        """Let these be the checks of an effect."""
+        self.check_from.held[effect] = self.check_of.n
+        self.check_many.held[effect] = len(checks)
+        for check in checks:
+            self._root_of(check)
+            self.check_of.add(check)
+
+    def _root_of(self, check: int) -> None:
+        while check >= self.check_root.n:
+            self.check_root.add(UNKNOWN)
 
     def row(self, effects: tuple[int, ...], got: int, need: int, flag: int) -> int:
         """The number of a row."""
@@ -105,13 +122,24 @@ class Tables:
     # ---- trees ---------------------------------------------------------------------------------
     def insert(self, group: int, paths: Paths, row: Sequence[int], leaf: int) -> None:
         """Lead every state that has what `row` has on these paths to the row `leaf`."""
+        self._insert(self.roots, group, paths, row, leaf)
+
+    def settle(self, check: int, path: tuple[int, ...], row: Sequence[int]) -> bool:
+        """Note that a check is passed by every state that has what `row` has on a path.
+
+        Whether that is news.
+        """
+        self._root_of(check)
+        return self._insert(self.check_root.held, check, (path,), row, 0)
+
+    def _insert(self, roots: Any, root: int, paths: Paths, row: Sequence[int], leaf: int) -> bool:
         layout, covered, at = self.layout, set[int](), [0] * len(paths)
         came: tuple[int, int] | None = None
-        ref = int(self.roots[group])
+        ref = int(roots[root])
         while sure := self._next(paths, at, covered):
             if ref == UNKNOWN:
                 ref = self._node(sure)
-                self._link(group, came, ref)
+                self._link(roots, root, came, ref)
             places = self._places[ref]
             covered.update(places)
             key = 0
@@ -121,7 +149,9 @@ class Tables:
             came = ref, key
             ref = self._edges.get(came, UNKNOWN)
         if ref == UNKNOWN:
-            self._link(group, came, LEAF + leaf)
+            self._link(roots, root, came, LEAF + leaf)
+            return True
+        return False
 
     def leads(self, group: int, row: Sequence[int]) -> bool:
         """Whether the tree of a group has a leaf for a state."""
@@ -154,9 +184,9 @@ class Tables:
         self.node_word.add(word)
         return self.node_mask.add(layout.masks(places)[word])
 
-    def _link(self, group: int, came: tuple[int, int] | None, ref: int) -> None:
+    def _link(self, roots: Any, root: int, came: tuple[int, int] | None, ref: int) -> None:
         if came is None:
-            self.roots[group] = ref
+            roots[root] = ref
             return
         self._edges[came] = ref
         if 2 * len(self._edges) > len(self.edge_key):

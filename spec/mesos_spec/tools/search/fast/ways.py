@@ -16,7 +16,7 @@ import numpy as np
 
 from mesos_spec.kernel import Cells
 from mesos_spec.tools.search.checker import Behaviour, Counterexample, Taken
-from mesos_spec.tools.search.fast.asking import Answer, Flaw
+from mesos_spec.tools.search.fast.stepping import Answer, Flaw
 from mesos_spec.tools.search.worlds import Plain, Raised
 
 if TYPE_CHECKING:

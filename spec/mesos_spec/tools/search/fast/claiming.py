@@ -1,0 +1,167 @@
+"""EACH_STEP claims, as questions about the two states of a step.
+
+A claim does not care which action made a step.  So it is a question of its own, for each way to
+bind its names: a function of the cells it reads *before* and *after*, whose answers are kept in a
+decision tree like all others.  Asked along with the action, it would make the action depend on all
+it looks at, and an action with a dozen claims on the product of what they look at.
+
+A claim that reads nothing but what the action read is settled with the action's answer.  One that
+looks *farther* becomes a *check* of the effect: a tree over the state before alone, since what the
+effect wrote is known.  Effects that wrote the same of what a claim looks at share a check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from mesos_spec.kernel import EVERY_KEY, Cells, EachStep, Effects, Untold, redo, show
+from mesos_spec.tools.search.memo import unrolled
+from mesos_spec.tools.search.questions import Packing
+
+S = TypeVar("S", bound=Cells)
+Writes = Mapping[int, int]  #: place: number, of what a step wrote
+
+
+@dataclass(eq=False)
+class StepClaim(Generic[S]):
+    """A claim with the names bound that are fixed, and its tree.
+
+    A node is (twice the place, one more if it is of the state after; {number: node}).
+    """
+
+    claim: EachStep[S, ...]
+    names: Mapping[str, Any]
+    tree: Any = None
+    every: set[str] = field(default_factory=set)  #: fields of which it reads every key
+    afters: set[int] = field(default_factory=set)  #: places it reads of the state after
+    effects: list[int] = field(default_factory=list)  #: those that it is a check of
+
+
+class StepClaims(Generic[S]):
+    """All EACH_STEP claims of a specification, by number where their names are bound."""
+
+    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: Packing[S]) -> None:
+        self.packing = packing
+        self.asked: list[StepClaim[S]] = []
+        self._numbers: dict[tuple[int, Any], int] = {}
+        self._claims = [
+            (
+                claim,
+                [] if claim.at else [self._number(at, claim, b) for b in unrolled(claim, start)],
+            )
+            for at, claim in enumerate(claims)
+        ]
+        self.evaluations = 0
+        self.outgrown: set[int] = set()  #: effects whose checks are others than they were
+        self._checks: dict[Any, int] = {}
+
+    def _number(self, at: int, claim: EachStep[S, ...], names: Mapping[str, Any]) -> int:
+        key = at, tuple(names.values())
+        found = self._numbers.get(key)
+        if found is None:
+            found = self._numbers[key] = len(self.asked)
+            self.asked.append(StepClaim(claim, names))
+        return found
+
+    def concerned(self, effects: Effects) -> list[int]:
+        """The claims that a step which wrote this concerns."""
+        wrote = {name for name, _ in effects}
+        found: list[int] = []
+        for at, (claim, numbers) in enumerate(self._claims):
+            if wrote.isdisjoint(claim.watches):
+                continue
+            found += numbers
+            if claim.at:
+                first = next(iter(claim.over))
+                keys = [key for name, key in effects if name == claim.at]
+                found += [self._number(at, claim, {first: key}) for key in keys]
+        return found
+
+    # ---- asking ----------------------------------------------------------------------------
+    def holds(self, number: int, row: list[int], writes: Writes) -> tuple[bool, list[int]]:
+        """What a claim says of a step from a state; and which places it read of that state."""
+        one, end = self.asked[number], len(row)
+        node, read = one.tree, list[int]()
+        while type(node) is tuple:
+            code, following = node
+            place = code >> 1
+            if code & 1 and place in writes:
+                node = following.get(writes[place])
+            else:
+                read.append(place)
+                node = following.get(row[place] if place < end else 0)
+        if node is None:
+            self._learn(one, row, writes)
+            return self.holds(number, row, writes)
+        return node, read
+
+    def _learn(self, one: StepClaim[S], row: list[int], writes: Writes) -> None:
+        self.evaluations += 1
+        packing = self.packing
+        before = packing.show(packing.widened(tuple(row)))
+        after = before.copy()
+        values = {packing.cells[p]: (None, packing.value(p, n)) for p, n in writes.items()}
+        redo(after, values)
+        ask = partial(one.claim.broken, before, after, one.names)
+        broken, reads = before.compared(after, ask)
+        steps: dict[int, int] = {}
+        for (late, cell), _ in reads.items():
+            for place in self._places(one, cell):
+                held = row[place] if place < len(row) else 0
+                steps.setdefault(2 * place + late, writes.get(place, held) if late else held)
+        self._keep(one, [*steps.items()], broken is None)
+        afters = {code >> 1 for code in steps if code & 1}
+        if not afters <= one.afters:
+            one.afters |= afters
+            self.outgrown.update(one.effects)
+
+    def _places(self, one: StepClaim[S], cell: Any) -> list[int]:
+        if cell[1] is not EVERY_KEY:
+            return [self.packing.place(cell)]
+        one.every.add(cell[0])
+        return [p for p, known in enumerate(self.packing.cells) if known[0] == cell[0]]
+
+    def _keep(self, one: StepClaim[S], steps: list[tuple[int, int]], holds: bool) -> None:
+        if not steps:
+            one.tree = holds
+            return
+        if one.tree is None:
+            one.tree = (steps[0][0], {})
+        node = one.tree
+        for at, (code, number) in enumerate(steps):
+            if type(node) is not tuple or node[0] != code:
+                cell = show(self.packing.cells[code >> 1])
+                name = one.claim.name
+                raise Untold(f"{name} reads {cell} or not, and not by the states alone")
+            last = at + 1 == len(steps)
+            following: Any = holds if last else (steps[at + 1][0], {})
+            node = node[1].setdefault(number, following)
+
+    def notice(self, field_name: str) -> bool:
+        """A field has a cell that it had not; whether that makes any answer void."""
+        void = False
+        for one in self.asked:
+            if field_name in one.every:
+                one.tree, one.every, void = None, set(), True
+        return void
+
+    # ---- checks ----------------------------------------------------------------------------
+    def to_check(
+        self, concerned: Sequence[int], row: list[int], writes: Writes, path: Mapping[int, int]
+    ) -> tuple[int, ...]:
+        """Which claims about a step look farther than at `path`, or are broken by it."""
+        found: list[int] = []
+        for number in concerned:
+            holds, read = self.holds(number, row, writes)
+            if not holds or any(place not in path for place in read):
+                found.append(number)
+        return tuple(found)
+
+    def check(self, number: int, writes: Writes) -> int:
+        """The number of the check that a claim is, of an effect that wrote this."""
+        afters = self.asked[number].afters
+        key = number, tuple((p, n) for p, n in writes.items() if p in afters)
+        return self._checks.setdefault(key, len(self._checks))
