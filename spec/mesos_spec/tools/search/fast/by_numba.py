@@ -23,15 +23,26 @@ def compiled(body: F) -> F:
     return cast(F, made(body))
 
 
+def within(body: F) -> F:
+    """`body`, compiled into whatever calls it, since handing on many arrays takes its time."""
+    made: Any = nb.njit(inline="always")
+    return cast(F, made(body))
+
+
 LEAF = np.int64(1 << 31)
 UNKNOWN, UNASKED, STALE = -1, -2, -3
 K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 K3 = np.uint64(0x243F6A8885A308D3)
-ZERO, ONE, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 29, 32, 63))
+ZERO, ONE, S2, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 2, 29, 32, 63))
 LOW = np.uint64(0xFFFFFFFF)
+DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
+#: Which bit is set, by the upper bits of its product with `DE_BRUIJN`.
+PLACE = np.zeros(64, np.int64)
+for _bit in range(64):
+    PLACE[(int(DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
 
 
-@compiled
+@within
 def hashed(states: Any, i: int, words: int) -> Any:
     """The hash of a state."""
     h = K3
@@ -57,52 +68,65 @@ def index(states: Any, n: int, table: Any, size: int) -> None:
         table[slot] = (h & LOW) << S32 | _u8(i + 1)
 
 
-@compiled
-def walk(
-    state: Any, ref: Any, node_word: Any, node_mask: Any, edge_key: Any, edge_to: Any, down: Any
-) -> Any:
-    """The row at the leaf a state comes to from a node; -1 if there is none yet."""
+@within
+def walk(states: Any, t: Any, ref: Any, trees: Any) -> Any:
+    """The row at the leaf a state comes to from a node; below 0 if there is none yet.
+
+    States that lack the same edge come to the same negative number.
+    """
+    _, node_word, node_mask, edge_key, edge_to, down = trees
     last = _u8(len(edge_to) - 1)
     while ref >= 0 and ref < LEAF:
-        key = state[node_word[ref]] & node_mask[ref]
+        key = states[t, node_word[ref]] & node_mask[ref]
         h = (key ^ _u8(ref) * K1) * K2
         h ^= h >> S32
         slot = (h * K1) >> down
         while True:
             to = edge_to[slot]
             if to == ZERO:
-                return -1
+                ref = -2 - _i8(h >> S2)
+                break
             if edge_key[slot] == key and _i8(to >> S32) == ref + 1:
+                ref = _i8(to & LOW)
                 break
             slot = (slot + ONE) & last
-        ref = _i8(to & LOW)
-    return ref - LEAF if ref >= 0 else -1
+    return ref - LEAF if ref >= 0 else ref
+
+
+@within
+def waits(states: Any, t: Any, prompt: Any) -> Any:
+    """Whether a state has prompt mail."""
+    found = ZERO
+    for w in range(len(prompt)):
+        found |= states[t, w] & prompt[w]
+    return found != ZERO
 
 
 @compiled
 def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: Any) -> Any:
     """Look up every row of state `t` that is not known: those that are -3 in `rows[at]`.
 
-    What is not found is -1, and (state, group) is added to `missed`; or -2 if it is not needed.
+    What is not found is -1, and (state, group, which edge) is added to `missed`; or -2 if it is
+    not needed.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, flags = look
-    roots, node_word, node_mask, edge_key, edge_to, down = trees
-    state = states[t]
+    roots = trees[0]
     last = groups
     needed = groups
-    if marked and state[0] & ONE != ZERO:
+    if marked and states[t, 0] & ONE != ZERO:
         last = needed = hurry
-    elif waits(state, prompt):
+    elif waits(states, t, prompt):
         needed = calm
     for g in range(last):
         if rows[at, g] == STALE:
-            row = walk(state, roots[g], node_word, node_mask, edge_key, edge_to, down)
+            row = walk(states, t, roots[g], trees)
             if row < 0:
                 if g >= needed:
                     row = UNASKED
                 else:
                     missed[nm, 0] = t
                     missed[nm, 1] = g
+                    missed[nm, 2] = row
                     nm += 1
                     row = UNKNOWN
             rows[at, g] = row
@@ -116,15 +140,6 @@ def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: 
         if g + 1 >= last:
             break
     return nm
-
-
-@compiled
-def waits(state: Any, prompt: Any) -> Any:
-    """Whether a state has prompt mail."""
-    found = ZERO
-    for w in range(len(prompt)):
-        found |= state[w] & prompt[w]
-    return found != ZERO
 
 
 @compiled
@@ -151,26 +166,51 @@ def again(states: Any, pairs: Any, rows: Any, base: Any, look: Any, missed: Any)
     return nm
 
 
-@compiled
+@within
 def is_cut(states: Any, i: Any, rows: Any, at: Any, look: Any) -> Any:
     """Whether a state is beyond the cut."""
     (_, _, _, marked, alone), _, _, flags = look
     return (marked and states[i, 0] & ONE != ZERO) or (alone and flags[rows[at, 0]] & 1 != 0)
 
 
-@compiled
-def lacks(rows: Any, at: Any, begin: Any, end: Any, row_need: Any, row_got: Any) -> Any:
-    """Whether a state has mail that no step takes."""
-    for w in range(row_need.shape[1]):
-        need = ZERO
-        got = ZERO
-        for g in range(begin, end):
-            row = rows[at, g]
-            need |= row_need[row, w]
-            got |= row_got[row, w]
-        if need & ~got != ZERO:
-            return True
-    return False
+@within
+def inherit(
+    states: Any, n: Any, rows: Any, parent: Any, next_rows: Any, to: Any, e: Any, look: Any,
+    touches: Any, missed: Any, nm: Any,
+) -> Any:  # fmt: skip
+    """A new state's rows: its parent's, but for the groups that the effect `e` touched."""
+    (_, calm, groups, marked, alone), prompt, trees, _ = look
+    roots = trees[0]
+    sign = np.int32(0)
+    for g in range(groups):
+        row = rows[parent, g]
+        next_rows[to, g] = row
+        sign |= row
+    if sign < 0 or alone or (marked and states[n, 0] & ONE != ZERO):
+        for g in range(groups):
+            touched = touches[e, g >> 6] >> (_u8(g) & WIDE) & ONE != ZERO
+            if touched or next_rows[to, g] < 0:
+                next_rows[to, g] = STALE
+        return settle(states, n, next_rows, to, look, missed, nm)
+    needed = calm if waits(states, n, prompt) else groups
+    for w in range(touches.shape[1]):
+        bits = touches[e, w]
+        while bits != ZERO:
+            low = bits & (~bits + ONE)
+            bits ^= low
+            g = (w << 6) + PLACE[(low * DE_BRUIJN) >> S58]
+            found = walk(states, n, roots[g], trees)
+            if found < 0:
+                if g >= needed:
+                    found = UNASKED
+                else:
+                    missed[nm, 0] = n
+                    missed[nm, 1] = g
+                    missed[nm, 2] = found
+                    nm += 1
+                    found = UNKNOWN
+            next_rows[to, g] = found
+    return nm
 
 
 @compiled
@@ -192,7 +232,6 @@ def insert(
 ) -> Any:
     """Add those of the collected successors that are new; how many states and misses then."""
     buf, hashes, origin = scratch
-    groups = look[0][2]
     words = states.shape[1]
     last = _u8(len(table) - 1)
     down = _u8(64 - size)
@@ -223,28 +262,33 @@ def insert(
         table[slot] = mark << S32 | _u8(n + 1)
         for w in range(words):
             states[n, w] = buf[q, w]
-        parent, e = origin[q, 0] - base, origin[q, 1]
-        to = n - next_base
-        for g in range(groups):
-            row = rows[parent, g]
-            if row < 0 or touches[e, g >> 6] >> (_u8(g) & WIDE) & ONE != ZERO:
-                row = STALE
-            next_rows[to, g] = row
-        nm = settle(states, n, next_rows, to, look, missed, nm)
+        parent, to = origin[q, 0] - base, n - next_base
+        nm = inherit(
+            states, n, rows, parent, next_rows, to, origin[q, 1], look, touches, missed, nm
+        )
         n += 1
     return n, nm
 
 
-@compiled
+@within
 def spread(
     states: Any, i: Any, rows: Any, at: Any, begin: Any, end: Any, know: Any, scratch: Any,
-    filled: Any,
+    filled: Any, mail: Any,
 ) -> Any:  # fmt: skip
-    """Collect the successors of a state behind those that are there; how many there are then."""
-    (row_start, row_effect, _, _), (keep, value, _), _ = know
+    """Collect the successors of a state behind those that are there; how many there are then.
+
+    `mail` is made what must be taken, and what is.
+    """
+    (row_start, row_effect, row_need, row_got), (keep, value, _), _ = know
     buf, _, origin = scratch
+    mail[:] = ZERO
     for g in range(begin, end):
         row = rows[at, g]
+        if row == 0:
+            continue
+        for w in range(row_need.shape[1]):
+            mail[0, w] |= row_need[row, w]
+            mail[1, w] |= row_got[row, w]
         for o in range(row_start[row], row_start[row + 1]):
             e = row_effect[o]
             for w in range(states.shape[1]):
@@ -255,20 +299,35 @@ def spread(
     return filled
 
 
+@within
+def lacks(mail: Any) -> Any:
+    """Whether a state has mail that no step takes."""
+    left = ZERO
+    for w in range(mail.shape[1]):
+        left |= mail[0, w] & ~mail[1, w]
+    return left != ZERO
+
+
 @compiled
 def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsure: Any) -> int:
-    """Check the steps `lo` to `hi` of `origin`; those that are not known to pass are `unsure`."""
-    _, _, (_, node_word, node_mask, edge_key, edge_to, down), _ = look
+    """Check the steps `lo` to `hi` of `origin`; those that are not known to pass are `unsure`.
+
+    Those are (state, effect, which of its checks, a number for the edge that is lacking).
+    """
+    _, _, trees, _ = look
     _, _, (check_from, check_many, check_of, check_root) = know
     unknown = 0
     for q in range(lo, hi):
         i, e = origin[q, 0], origin[q, 1]
         begin = check_from[e]
-        for c in range(begin, begin + check_many[e]):
-            root = check_root[check_of[c]]
-            if walk(states[i], root, node_word, node_mask, edge_key, edge_to, down) < 0:
+        for c in range(check_many[e]):
+            asked = check_of[begin + c]
+            row = walk(states, i, check_root[asked], trees)
+            if row < 0:
                 unsure[unknown, 0] = i
                 unsure[unknown, 1] = e
+                unsure[unknown, 2] = c
+                unsure[unknown, 3] = row * 1_000_003 + asked
                 unknown += 1
                 break
     return unknown
@@ -300,8 +359,9 @@ def expand(
     whose mail nobody takes (-1: none), the most successors a state may have, and steps `unsure`.
     """
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (_, _, row_need, row_got), (_, _, touches), _ = know
+    (_, _, row_need, _), (_, _, touches), _ = know
     buf, _, origin = scratch
+    mail = np.zeros((2, row_need.shape[1]), np.uint64)
     filled = 0
     nm = 0
     room = len(buf)
@@ -311,14 +371,14 @@ def expand(
         if is_cut(states, lo, rows, at, look):
             counts[1] += 1
         else:
-            end = calm if waits(states[lo], prompt) else groups
+            end = calm if waits(states, lo, prompt) else groups
             before = filled
-            filled = spread(states, lo, rows, at, hurry, end, know, scratch, filled)
+            filled = spread(states, lo, rows, at, hurry, end, know, scratch, filled, mail)
             counts[0] += filled - before
             if filled == before:
                 stuck[counts[2]] = lo
                 counts[2] += 1
-            if counts[3] < 0 and lacks(rows, at, hurry, end, row_need, row_got):
+            if counts[3] < 0 and lacks(mail):
                 counts[3] = lo
         lo += 1
         if filled >= limit or lo == hi:
@@ -357,7 +417,7 @@ def parent_of(
     for i in range(lo, hi):
         if is_cut(states, i, rows, i - base, look):
             continue
-        end = calm if waits(states[i], prompt) else groups
+        end = calm if waits(states, i, prompt) else groups
         for g in range(hurry, end):
             row = rows[i - base, g]
             for o in range(row_start[row], row_start[row + 1]):

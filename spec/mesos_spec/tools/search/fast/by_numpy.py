@@ -81,7 +81,10 @@ def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int,
 
 
 def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
-    """The row each of some states comes to from its root; `UNKNOWN` if to none yet."""
+    """The row each of some states comes to from its root; below 0 if to none yet.
+
+    States that lack the same edge come to the same negative number.
+    """
     _, node_word, node_mask, edge_key, edge_to, down = trees
     found = np.where(ref >= LEAF, ref - LEAF, UNKNOWN)
     who = np.flatnonzero((ref >= 0) & (ref < LEAF))
@@ -95,6 +98,7 @@ def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
             key = states[here, node_word[node]] & node_mask[node]
         h = (key ^ (node.astype(U) * _K1)) * _K2
         h ^= h >> U(32)
+        lacks = -2 - (h >> U(2)).astype(np.int64)
         slot = ((h * _K1) >> down).astype(np.int64)
         to = edge_to[slot]
         ours = (to >> U(32)).astype(np.int64) == node + 1
@@ -110,13 +114,18 @@ def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
         ref_to = (to & LOW).astype(np.int64)
         leaf = ref_to >= LEAF
         found[who[leaf]] = ref_to[leaf] - LEAF
+        none = to == 0
+        found[who[none]] = lacks[none]
         on = np.flatnonzero((to != 0) & ~leaf)
         who, node = who[on], ref_to[on]
     return found
 
 
 def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[Array]:
-    """Look up what is `STALE` in the rows `at` of states `t`; the (state, group) missed."""
+    """Look up what is `STALE` in the rows `at` of states `t`; what is missed.
+
+    Of that: state, group, and a number for the edge that is lacking.
+    """
     (hurry, calm, count, marked, alone), prompt, trees, flags = look
     missed: list[Array] = []
     open_ = np.ones(len(t), bool)  # not beyond the cut
@@ -132,9 +141,9 @@ def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[A
             bad = np.flatnonzero(row < 0)
             if len(bad):
                 must = np.ones(len(bad), bool) if g < calm else quiet[part[bad]]
-                row[bad[~must]] = UNASKED
-                lost = t[part[bad[must]]]
-                missed.append(np.stack([lost, np.full(len(lost), g)], axis=1))
+                lost = bad[must]
+                missed.append(np.stack([t[part[lost]], np.full(len(lost), g), row[lost]], axis=1))
+                row[bad] = np.where(must, UNKNOWN, UNASKED)
             rows[at[part], g] = row
         if g == 0 and alone:
             first = rows[at, 0]
@@ -240,16 +249,25 @@ def successors(
 def check(
     states: Array, steps: Array, lo: int, hi: int, look: Any, know: Any, unsure: Array
 ) -> int:
-    """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`."""
+    """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`.
+
+    Those are (state, effect, which of its checks, a number for the edge that is lacking).
+    """
     begin, many, check_of, root = know[2]
     whose, effect = steps[lo:hi, 0], steps[lo:hi, 1]
     each = many[effect]
     step = np.repeat(np.arange(hi - lo), each)
     at = np.repeat(begin[effect] - (np.cumsum(each) - each), each) + np.arange(len(step))
-    row = walk(states, whose[step], root[check_of[at]], look[2])
-    lost = np.unique(step[row < 0])
-    unsure[: len(lost)] = steps[lo:hi][lost]
-    return len(lost)
+    asked = check_of[at]
+    row = walk(states, whose[step], root[asked], look[2])
+    bad = np.flatnonzero(row < 0)
+    lost, first = np.unique(step[bad], return_index=True)
+    at, bad = at[bad[first]], bad[first]
+    n = len(lost)
+    unsure[:n, :2] = steps[lo:hi, :2][lost]
+    unsure[:n, 2] = at - begin[effect[lost]]
+    unsure[:n, 3] = row[bad] * 1_000_003 + asked[bad]
+    return n
 
 
 def expand(

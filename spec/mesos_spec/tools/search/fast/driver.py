@@ -62,7 +62,7 @@ class FastSearch(Generic[S]):
         self.flaws: list[tuple[int, int, Flaw]] = []  # length of the way, state, what is wrong
         self.rows = self._fresh_rows(1)
         self.next_rows = self._fresh_rows(1)
-        self.unsure = np.zeros((0, 2), np.int64)  # steps that are to be checked
+        self.unsure = np.zeros((0, 4), np.int64)  # steps that are to be checked
         self._regroup_at = [*REGROUP]
         self._reported = 0
         if resume is not None:
@@ -154,12 +154,12 @@ class FastSearch(Generic[S]):
     def _missed(self, buffer: int) -> Array:
         wanted = max(MISSES, 2 * buffer * len(self.machine.groups))
         if len(self.machine.missed) < wanted:
-            self.machine.missed = np.zeros((wanted, 2), np.int64)
+            self.machine.missed = np.zeros((wanted, 3), np.int64)
         return self.machine.missed
 
     def _unsure(self, buffer: int) -> Array:
         if len(self.unsure) < 4 * buffer:
-            self.unsure = np.zeros((4 * buffer, 2), np.int64)
+            self.unsure = np.zeros((4 * buffer, 4), np.int64)
         return self.unsure
 
     def _scratch(self, buffer: int) -> Any:
@@ -196,28 +196,24 @@ class FastSearch(Generic[S]):
 
     def _resolve(self, pairs: Array, rows: Array, base: int) -> None:
         """Ask for rows that were missed until none is."""
-        machine, quota = self.machine, 16
-        while len(pairs):  # a few at a time, from everywhere: most are alike
-            some = pairs[:: len(pairs) // quota + 1]
-            if machine.teach(some, self._tell):
+        machine = self.machine
+        while len(pairs):
+            if machine.teach(one_of_each(pairs[:, 1] - pairs[:, 2], pairs), self._tell):
                 self.begin_again()
                 return
-            quota *= 2
             missed = self._missed(max(BUFFER, len(pairs)))
             left = self.kernel.again(machine.store.states, pairs, rows, base, machine.look, missed)
             pairs = missed[:left].copy()
 
     def _check(self, steps: Array) -> None:
         """Ask the claims about steps (state, effect) until each is known to hold, or not."""
-        machine, quota = self.machine, 16
+        machine = self.machine
         while len(steps) and not self._is_wrong():
-            some = steps[:: len(steps) // quota + 1]
-            broken, void = machine.check(some, self._tell)
+            broken, void = machine.check(one_of_each(steps[:, 3], steps), self._tell)
             for state in broken:
                 self._broken_step(state)
             if void:
                 self.begin_again()
-            quota *= 2
             left = self.unsure[: len(steps)]
             n = self.kernel.check(
                 machine.store.states, steps, 0, len(steps), machine.look, machine.know, left
@@ -358,6 +354,11 @@ class FastSearch(Generic[S]):
             deadlock=None if self.deadlock is None else ways.behaviour(self.deadlock),
             broken=None if flaw is None else ways.counterexample(flaw[1], flaw[2]),
         )
+
+
+def one_of_each(kind: Array, of: Array) -> Array:
+    """The first of each kind, in order: what lacks the same answer is asked for once."""
+    return of[np.sort(np.unique(kind, return_index=True)[1])]
 
 
 def _whole(words: Array) -> int:

@@ -37,7 +37,7 @@ class Machine:
     def __init__(self, model: Model[Any], kernel: ModuleType) -> None:
         self.kernel = kernel
         self.asker: Asker[Any] = Asker(model)
-        self.missed = np.zeros((MISSES, 2), np.int64)
+        self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
         self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
         self._settled: list[tuple[int, tuple[int, ...], int]] = []  # check, path, an example
@@ -199,7 +199,7 @@ class Machine:
         """
         asker, news = self.asker, False
         rows = self.layout.unpack(self.store.states[pairs[:, 0]])
-        for (t, group), row in zip(pairs.tolist(), rows):
+        for (t, group, _), row in zip(pairs.tolist(), rows):
             if self.tables.leads(group, row):
                 continue  # by what another state has just taught
             try:
@@ -218,22 +218,21 @@ class Machine:
         self._refresh()
         return False
 
-    def check(self, pairs: Array, tell: Told) -> tuple[list[int], bool]:
-        """Check (state, effect) pairs that were not before.
+    def check(self, steps: Array, tell: Told) -> tuple[list[int], bool]:
+        """Check steps that were not before: (state, effect, which of its checks, …).
 
         Which states have a step that breaks a claim; and whether all rows are void.
         """
         asker, broken = self.asker, list[int]()
-        rows = self.layout.unpack(self.store.states[pairs[:, 0]])
-        for (t, effect), row in zip(pairs.tolist(), rows):
-            for claim in asker.effects[effect][1]:
-                try:
-                    holds = self._check(t, effect, claim, row)
-                except Exception as error:
-                    self._blame(t, error, tell)
-                    return broken, False
-                if not holds:
-                    broken.append(t)
+        rows = self.layout.unpack(self.store.states[steps[:, 0]])
+        for (t, effect, at, _), row in zip(steps.tolist(), rows):
+            try:
+                holds = self._check(t, effect, asker.effects[effect][1][at], row)
+            except Exception as error:
+                self._blame(t, error, tell)
+                return broken, False
+            if not holds:
+                broken.append(t)
         asker.notice()
         if asker.grown:
             self._regroup_all()
