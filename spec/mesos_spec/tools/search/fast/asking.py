@@ -40,8 +40,8 @@ S = TypeVar("S", bound=Cells)
 WATCH, HURRY, CALM = 0, 1, 2  #: asked of every state; of those not cut; and without prompt mail
 
 
-#: What a step does: the places it writes, with numbers; and the claims to check of it, by number.
-Effect = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
+#: What a step does: the places it writes, with numbers; and claims to check of it, in bundles.
+Effect = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, ...], ...]]
 
 
 @dataclass(eq=False)
@@ -63,7 +63,7 @@ class Asker(Generic[S]):
         self.start = start = model.spec.start(model.bounds)
         self.packing: Packing[S] = Packing(start)
         self.effects: list[Effect] = []
-        self._effect_numbers: dict[Effect, int] = {}
+        self._effect_numbers: dict[Any, int] = {}
         self.letters: dict[tuple[int, Any], int] = {}
         self.asks: list[Ask] = []
         self.evaluations = 0
@@ -206,7 +206,7 @@ class Asker(Generic[S]):
         found = self._effect_numbers.get(key)
         if found is None:
             found = self._effect_numbers[key] = len(self.effects)
-            self.effects.append(key)
+            self.effects.append((key[0], self.claims.bundled(checks)))
             for number in checks:
                 self.claims.asked[number].effects.append(found)
         return found

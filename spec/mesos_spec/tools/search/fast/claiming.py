@@ -22,6 +22,8 @@ from mesos_spec.tools.search.memo import unrolled
 from mesos_spec.tools.search.questions import Packing
 
 S = TypeVar("S", bound=Cells)
+TOGETHER = 9  #: places that claims which are checked together may read
+
 Writes = Mapping[int, int]  #: place: number, of what a step wrote
 
 
@@ -36,7 +38,8 @@ class StepClaim(Generic[S]):
     names: Mapping[str, Any]
     tree: Any = None
     every: set[str] = field(default_factory=set)  #: fields of which it reads every key
-    afters: set[int] = field(default_factory=set)  #: places it reads of the state after
+    befores: set[int] = field(default_factory=set)  #: places it reads of the state before
+    afters: set[int] = field(default_factory=set)  #: and of the state after
     effects: list[int] = field(default_factory=list)  #: those that it is a check of
 
 
@@ -113,6 +116,7 @@ class StepClaims(Generic[S]):
                 held = row[place] if place < len(row) else 0
                 steps.setdefault(2 * place + late, writes.get(place, held) if late else held)
         self._keep(one, [*steps.items()], broken is None)
+        one.befores.update(code >> 1 for code in steps if code >> 1 not in writes or not code & 1)
         afters = {code >> 1 for code in steps if code & 1}
         if not afters <= one.afters:
             one.afters |= afters
@@ -160,8 +164,22 @@ class StepClaims(Generic[S]):
                 found.append(number)
         return tuple(found)
 
-    def check(self, number: int, writes: Writes) -> int:
-        """The number of the check that a claim is, of an effect that wrote this."""
-        afters = self.asked[number].afters
-        key = number, tuple((p, n) for p, n in writes.items() if p in afters)
+    def bundled(self, numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """Claims in bundles that are checked together: those that read much the same."""
+        bundles: list[tuple[set[int], list[int]]] = []
+        for number in sorted(numbers, key=lambda n: (-len(self.asked[n].befores), n)):
+            reads = self.asked[number].befores
+            for whole, bundle in bundles:
+                if len(whole | reads) <= max(TOGETHER, len(whole)):
+                    whole |= reads
+                    bundle.append(number)
+                    break
+            else:
+                bundles.append(({*reads}, [number]))
+        return tuple(tuple(sorted(bundle)) for _, bundle in bundles)
+
+    def check(self, bundle: Sequence[int], writes: Writes) -> int:
+        """The number of the check that a bundle of claims is, of an effect that wrote this."""
+        afters = set[int]().union(*(self.asked[number].afters for number in bundle))
+        key = bundle, tuple((p, n) for p, n in writes.items() if p in afters)
         return self._checks.setdefault(key, len(self._checks))

@@ -40,7 +40,7 @@ class Machine:
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
         self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
-        self._settled: list[tuple[int, tuple[int, ...], int]] = []  # check, path, an example
+        self._settled: list[tuple[int, Paths, int]] = []  # check, paths, an example
         sample = self._warm_up()
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout(None)
@@ -144,10 +144,10 @@ class Machine:
         """Add effects that are new; `touches` anew where a group reads what it did not before."""
         tables, effects = self.tables, self.asker.effects
         for number in range(self._known_effects, len(effects)):
-            writes, claims = effects[number]
+            writes, bundles = effects[number]
             full = any(self._is_full(place, to) for place, to in writes)
             tables.effect(writes, full, self._touched(writes))
-            if claims:
+            if bundles:
                 tables.checks(number, self._checks(number))
         for number in sorted(self.asker.claims.outgrown):
             if number < self._known_effects:
@@ -156,9 +156,9 @@ class Machine:
         self._known_effects = len(effects)
 
     def _checks(self, effect: int) -> list[int]:
-        """The checks of an effect, in the order of its claims."""
-        writes, claims = self.asker.effects[effect]
-        return [self.asker.claims.check(claim, dict(writes)) for claim in claims]
+        """The checks of an effect, in the order of its bundles."""
+        writes, bundles = self.asker.effects[effect]
+        return [self.asker.claims.check(bundle, dict(writes)) for bundle in bundles]
 
     def _touched(self, writes: Sequence[tuple[int, int]]) -> int:
         bits = 0
@@ -240,16 +240,16 @@ class Machine:
         self._refresh()
         return broken, False
 
-    def _check(self, t: int, effect: int, claim: int, row: list[int]) -> bool:
-        """Whether a step keeps a claim; noted, so that it is not asked again."""
+    def _check(self, t: int, effect: int, bundle: tuple[int, ...], row: list[int]) -> bool:
+        """Whether a step keeps some claims; noted, so that it is not asked again."""
         claims, writes = self.asker.claims, dict(self.asker.effects[effect][0])
-        holds, read = claims.holds(claim, row, writes)
+        found = [claims.holds(claim, row, writes) for claim in bundle]
         if claims.outgrown:
             self._effects_known()
-        check, path = claims.check(claim, writes), tuple(read)
-        if self.tables.settle(check, path, row):
-            self._settled.append((check, path, t))
-        return holds
+        check, paths = claims.check(bundle, writes), tuple(tuple(read) for _, read in found)
+        if self.tables.settle(check, paths, row):
+            self._settled.append((check, paths, t))
+        return all(holds for holds, _ in found)
 
     def _learn(self, t: int, group: int, row: list[int], tell: Told) -> bool:
         asker = self.asker
@@ -300,8 +300,8 @@ class Machine:
                 self.tables.insert(group, paths, row, leaf)
         if settled:
             rows = self.layout.unpack(self.store.states[[t for _, _, t in settled]])
-            for (check, path, _), row in zip(settled, rows):
-                self.tables.settle(check, path, row)
+            for (check, paths, _), row in zip(settled, rows):
+                self.tables.settle(check, paths, row)
         self._readers = readers
         self._effects_known()
         self._retouch()

@@ -124,13 +124,13 @@ class Tables:
         """Lead every state that has what `row` has on these paths to the row `leaf`."""
         self._insert(self.roots, group, paths, row, leaf)
 
-    def settle(self, check: int, path: tuple[int, ...], row: Sequence[int]) -> bool:
-        """Note that a check is passed by every state that has what `row` has on a path.
+    def settle(self, check: int, paths: Paths, row: Sequence[int]) -> bool:
+        """Note that a check is passed by every state that has what `row` has on these paths.
 
         Whether that is news.
         """
         self._root_of(check)
-        return self._insert(self.check_root.held, check, (path,), row, 0)
+        return self._insert(self.check_root.held, check, paths, row, 0)
 
     def _insert(self, roots: Any, root: int, paths: Paths, row: Sequence[int], leaf: int) -> bool:
         layout, covered, at = self.layout, set[int](), [0] * len(paths)
