@@ -49,7 +49,10 @@ def grouped(asker: Asker[Any], sample: Sequence[list[int]]) -> list[Group]:
     """All questions in groups, by kind; one about the cut comes first."""
     if not sample:
         return sorted((Group(a.kind, [k]) for k, a in enumerate(asker.asks)), key=_first(asker))
-    parts = [_part(asker, k, ask, sample) for k, ask in enumerate(asker.asks)]
+    rows = np.zeros((len(sample), len(asker.packing.cells)), np.int64)
+    for at, row in enumerate(sample):
+        rows[at, : len(row)] = row
+    parts = [_part(k, ask, rows) for k, ask in enumerate(asker.asks)]
     made: list[_Part] = []
     for part in sorted(parts, key=lambda p: (-p.cost, p.asks)):
         if not _merged(made, part):
@@ -62,19 +65,26 @@ def _first(asker: Asker[Any]) -> Any:
     return lambda group: (asker.asks[group.asks[0]].name != ALONE, group.kind, group.asks)
 
 
-def _part(asker: Asker[Any], number: int, ask: Ask, sample: Sequence[list[int]]) -> _Part:
+def _part(number: int, ask: Ask, rows: NDArray[Any]) -> _Part:
     """What a question reads in each state of the sample; nothing where it was never asked."""
-    reads = np.zeros((len(sample), len(asker.packing.cells)), bool)
-    label = np.zeros(len(sample), np.int64)
-    seen: dict[Any, int] = {}
-    for at, row in enumerate(sample):
-        answer, path = asker.known(ask, row)
-        if answer is not None:
-            reads[at, path] = True
-        held = tuple(row[p] if p < len(row) else 0 for p in path)
-        label[at] = seen.setdefault((tuple(path), held, answer is None), len(seen))
+    reads = np.zeros(rows.shape, bool)
+    label = np.zeros(len(rows), np.int64)
+    kinds = 0
+    left: list[tuple[Any, NDArray[Any], list[int]]] = [(ask.tree, np.arange(len(rows)), [])]
+    while left:  # a part of the sample that came to this node of the tree on this way
+        node, at, path = left.pop()
+        if type(node) is not tuple:
+            label[at] = kinds
+            kinds += 1
+            if node is not None:
+                reads[at[:, None], path] = True
+            continue
+        place, following = node
+        column = rows[at, place]
+        for value in np.unique(column).tolist():
+            left.append((following.get(value), at[column == value], [*path, place]))
     kind = ask.kind if ask.name != ALONE else -1
-    return _Part(kind, [number], reads, label, len(seen), _lonely(label))
+    return _Part(kind, [number], reads, label, kinds, _lonely(label))
 
 
 def _merged(made: list[_Part], part: _Part) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 
 ONE_WORD = 63  #: bits; one is left so that no state looks like an empty slot
+ROOM = ((2, 2), (1, 2), (1, 3))  #: bits more than needed, for fields of so many, tried in turn
 MARK = 1  #: the lowest bit of the first word, where one is reserved: the state is beyond the cut
 
 
@@ -42,11 +43,12 @@ class Layout:
         need = [bits_for(n) for n in values]
         had = old.bits if old is not None else []
         need = [max(n, had[p] if p < len(had) else 0) for p, n in enumerate(need)]
-        roomy = [n + (n > 2) for n in need]
         self.marked = marked
-        words = self._place(need)
-        if self._place(roomy) > max(words, old.words if old is not None else 0):
-            self._place(need)
+        words = max(self._place(need), old.words if old is not None else 0)
+        for more, least in ROOM:
+            if self._place([n + more * (n >= least) for n in need]) <= words:
+                return
+        self._place(need)
 
     def _place(self, bits: Sequence[int]) -> int:
         """Lay cells out, in their order if that is as good as any; how many words that takes."""
