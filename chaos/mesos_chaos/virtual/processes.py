@@ -57,6 +57,7 @@ class Process(ABC):
         self.life = Life(self.machine)
         self.life.dead = True
         self.lives = 0
+        self.outcome: Any = None  #: what the last life that ended by itself came to
         self._gone = trio.Event()
         self._gone.set()
 
@@ -71,6 +72,7 @@ class Process(ABC):
 
     def ended(self, outcome: Any) -> None:
         """A life has ended by itself."""
+        self.outcome = outcome
 
     # ---- life and death ----------------------------------------------------------------------
     def start(self) -> None:
