@@ -358,6 +358,7 @@ def reading_in(folder: Path) -> Iterator[Reader]:
         "README.md",
         "docs/tutorial/02-break-it.md",
         "docs/explanation/chaos.md",
+        "docs/how-to/test-your-framework.md",
         "docs/how-to/your-own-specification.md",
     ],
 )

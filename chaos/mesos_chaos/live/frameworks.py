@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -23,6 +24,15 @@ from mesos_ref.cluster.process import ChildProcess
 from mesos_ref.isolation.environment import CLUSTER_VARIABLE
 from mesos_ref.scheduler.items import Items
 from mesos_ref.scheduler.journal import read
+
+
+def argv_of(command: str) -> list[str]:
+    """A command's words.  Raises `ValueError` where there is no such program."""
+    words = shlex.split(command)
+    if not words or shutil.which(words[0]) is None:
+        program = words[0] if words else ""
+        raise ValueError(f"there is no program {program!r}, in the command {command!r}")
+    return words
 
 
 class LiveFramework:
@@ -80,7 +90,7 @@ class LiveFramework:
 
     def _argv(self) -> list[str]:
         if self._command is not None:
-            return shlex.split(self._command)
+            return argv_of(self._command)
         want = self.workload
         options = {
             "master": self._master,

@@ -12,9 +12,11 @@ from typing import Any
 import trio
 
 from mesos_chaos.live.faults import LiveFaults
+from mesos_chaos.live.frameworks import argv_of
 from mesos_chaos.live.world import Tell, World, open_world
 from mesos_chaos.plan import Plan, Scenario
 from mesos_chaos.writing import scenario_text
+from mesos_ref.cluster.cluster import ClusterError
 from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import judge
 from mesos_spec.tools.judging.trace import TraceError, read_traces
@@ -111,6 +113,11 @@ async def run_live(
     beside (a live view), `hold(world)` one that is awaited before the cluster is taken down.
     Raises `ClusterError` where the harness itself fails.
     """
+    if framework is not None:
+        try:
+            argv_of(framework)
+        except ValueError as error:
+            raise ClusterError(f"the framework cannot be started: {error}") from None
     began = time.monotonic()
     if isinstance(plan, Scenario):
         (folder / "plan.toml").write_text(scenario_text(plan))

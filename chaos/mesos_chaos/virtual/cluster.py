@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import trio
 
-from mesos_chaos.plan import Plan
+from mesos_chaos.plan import Plan, Workload
 from mesos_chaos.sim.cluster import STANDBY_AGAIN_US, OnlineJudge, configured
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.virtual.elections import Elections
@@ -56,6 +57,33 @@ class Alarms:
         self.at(self.now_us + delay_us, do)
 
 
+class Framework(Protocol):
+    """A scheduler's process, as the cluster sees it."""
+
+    name: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has done all it wanted, and has gone."""
+        ...
+
+    def pending(self) -> list[str]:
+        """Why it is not done."""
+        ...
+
+    def start(self) -> None:
+        """Begin its next life."""
+        ...
+
+    def kill(self) -> None:
+        """End its life."""
+        ...
+
+
+#: Makes the framework of a workload, from the world, the workload and the masters' names.
+Frameworks = Callable[[Any, Workload, list[str]], Framework]
+
+
 class VirtualCluster:
     """Masters, agents and schedulers of a plan.  `folder` is a real one, for agents' locks.
 
@@ -63,12 +91,20 @@ class VirtualCluster:
     """
 
     def __init__(
-        self, plan: Plan, nursery: trio.Nursery, whims: Whims, folder: Path, keep_lines: bool
+        self,
+        plan: Plan,
+        nursery: trio.Nursery,
+        whims: Whims,
+        folder: Path,
+        *,
+        keep_lines: bool = False,
+        frameworks: Frameworks = VirtualScheduler,
     ) -> None:
         self.plan = plan
         self.nursery = nursery
         self.whims = whims
         self.crashes: list[str] = []
+        self.final_view: dict[str, Any] = {}  #: what the leader showed in the end
         self.loop = Alarms(nursery, plan.seed)
         self.random = self.loop.random
         self.network = Network(self.random)
@@ -81,12 +117,12 @@ class VirtualCluster:
         self.masters = {m.name: m for m in self._masters()}
         self.agents = {a.name: a for a in self._agents(folder)}
         names = list(self.masters)
-        self.schedulers = {w.name: VirtualScheduler(self, w, names) for w in plan.workload}
+        self.schedulers = {w.name: frameworks(self, w, names) for w in plan.workload}
         for process in self.processes:
             process.start()
 
     @property
-    def processes(self) -> list[Process]:
+    def processes(self) -> list[Process | Framework]:
         """Every process that writes a trace."""
         return [*self.masters.values(), *self.agents.values(), *self.schedulers.values()]
 
@@ -127,6 +163,9 @@ class VirtualCluster:
 
     def close(self) -> None:
         """Every process is killed, so that nothing is said while the nursery ends."""
+        leader = self.election.leader
+        if leader is not None and leader.core is not None:
+            self.final_view = leader.core.view()
         executors = [e for a in self.agents.values() for e in a.executors.values()]
         for process in [*self.processes, *executors]:
             process.kill()
@@ -135,7 +174,7 @@ class VirtualCluster:
     @property
     def finished(self) -> bool:
         """Whether all wanted work is done, and every framework has gone."""
-        return all(s.verdict is not None for s in self.schedulers.values())
+        return all(each.is_done for each in self.schedulers.values())
 
     def away(self) -> list[str]:
         """Agents that run and are not registered with the leader."""
@@ -161,5 +200,5 @@ class VirtualCluster:
     def pending(self) -> list[str]:
         """Why it is not settled: a sentence for each thing that is missing."""
         why = [f"{name} is not registered with the leader" for name in self.away()]
-        why += [f"{n}: {s.left} items are not done" for n, s in self.schedulers.items() if s.left]
+        why += [says for each in self.schedulers.values() for says in each.pending()]
         return [*why, *self.crashes]

@@ -177,7 +177,12 @@ class VirtualScheduler(Process):
         self.verdict = outcome
 
     @property
-    def left(self) -> int:
-        """Items that are not done, as far as is known."""
+    def is_done(self) -> bool:
+        """Whether all is done, and the framework has gone."""
+        return self.verdict is not None
+
+    def pending(self) -> list[str]:
+        """Why it is not done: a sentence for each thing that is missing."""
         done = 0 if self.progress is None else self.progress.done
-        return 0 if self.verdict is not None else self.workload.items - done
+        left = 0 if self.is_done else self.workload.items - done
+        return [f"{self.name}: {left} items are not done"] if left else []

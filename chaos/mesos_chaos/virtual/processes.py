@@ -62,6 +62,11 @@ class Process(ABC):
         self._gone.set()
 
     @property
+    def is_done(self) -> bool:
+        """Whether it has done all it wanted, and is not started again."""
+        return False
+
+    @property
     def alive(self) -> bool:
         """Whether it runs, or is stopped."""
         return not self.life.dead
@@ -76,8 +81,8 @@ class Process(ABC):
 
     # ---- life and death ----------------------------------------------------------------------
     def start(self) -> None:
-        """Begin the next life, if it is not alive."""
-        if self.alive:
+        """Begin the next life, if it is not alive, and has something left to do."""
+        if self.alive or self.is_done:
             return
         self.lives += 1
         self.life = life = Life(self.machine)

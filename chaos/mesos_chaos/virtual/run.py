@@ -11,7 +11,8 @@ import trio
 from mesos_chaos.plan import Plan
 from mesos_chaos.sim.run import AFTERMATH_US, FAULTS_END_US, Faults, Listener, SimResult
 from mesos_chaos.virtual import seam
-from mesos_chaos.virtual.cluster import VirtualCluster
+from mesos_chaos.virtual.cluster import Frameworks, VirtualCluster
+from mesos_chaos.virtual.nodes import VirtualScheduler
 from mesos_spec.tools.judging.verdict import Outcome
 
 LOOK_S = 0.05
@@ -24,17 +25,21 @@ def run_virtually(
     keep_lines: bool = False,
     hold_back: float = HOLD_BACK,
     listener: Listener | None = None,
+    frameworks: Frameworks = VirtualScheduler,
 ) -> tuple[SimResult, VirtualCluster]:
     """Run `plan` with the real shells, judged; faults first, then heal and demand progress.
 
-    `events` of the result are pieces of bytes that were sent.  Raises `SeamError` where this trio
+    `events` of the result are pieces of bytes that were sent.  `frameworks` makes the framework of
+    each workload: by default one that finishes its items.  Raises `SeamError` where this trio
     cannot be made deterministic.
     """
     with tempfile.TemporaryDirectory(prefix="mesos-chaos-") as folder:
 
         async def main(whims: seam.Whims) -> tuple[SimResult, VirtualCluster]:
             async with trio.open_nursery() as nursery:
-                cluster = VirtualCluster(plan, nursery, whims, Path(folder), keep_lines)
+                cluster = VirtualCluster(
+                    plan, nursery, whims, Path(folder), keep_lines=keep_lines, frameworks=frameworks
+                )
                 result = await _follow(cluster, listener)
                 cluster.close()
                 nursery.cancel_scope.cancel()
