@@ -88,12 +88,12 @@ class Mesos:
         workload, and is done when it ends with status 0.  `goal` is a command that must end with 0
         after the heal.  Fails the test at the first plan under which something is wrong.
         """
+        from mesos_chaos.live.folder import fresh_folder
         from mesos_chaos.live.run import run_live
         from mesos_ref.cluster.cluster import ClusterError
 
         for name, plan in self.asked.plans:
-            folder = self.asked.folder / f"{name.replace(' ', '-')}-{plan.seed}"
-            folder.mkdir()
+            folder = fresh_folder(self.asked.folder, name.replace(" ", "-"), plan.seed)
 
             async def live(plan: Plan = plan, folder: Path = folder, name: str = name) -> Any:
                 return await run_live(name, plan, folder, framework=command, goal=goal)
