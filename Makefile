@@ -14,7 +14,7 @@ APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
 DEBIAN += python3-venv # .venv, where python3 is Debian's own
 DEBIAN += curl         # a client we did not write: the HTTP API must please it too
 
-.PHONY: help demo test quick check models chaos bench nightly docs coverage system-deps clean
+.PHONY: help demo test quick check models chaos bench nightly docs coverage mutants system-deps clean
 
 help: ## show this text
 	@echo "mesos-ref: a formally specified Mesos.  Needs python3 >= 3.11 with venv, make and git."
@@ -63,6 +63,9 @@ docs: $(INSTALLED) ## write docs/reference anew from the code
 
 coverage: $(INSTALLED) ## run the scenarios in simulation, and write down what they exercise
 	$(BIN)/python -m docs.generate --coverage $(ARGS)
+
+mutants: $(INSTALLED) ## hunt the mutants of the specification, and write down what is caught
+	$(BIN)/python -m docs.generate --mutants $(ARGS)
 
 system-deps: ## install the Debian packages that the tests use (as root)
 	@missing=""; for package in $(DEBIAN); do \

@@ -4,8 +4,9 @@ All of docs/reference but the trace format, spec/interactions.md, and the table 
 README.md.  With `--check` nothing is written; the exit code is 1, and the names of the stale pages
 are printed, if writing would change something.
 
-With `--coverage` the scenarios are run first, to write the table that the page of coverage shows
-(some minutes); without, that table is only read.
+With `--coverage` the scenarios are run first, to write the table that the page of coverage shows,
+and with `--mutants` the specification's mutants are hunted, for theirs (some minutes each);
+without, those tables are only read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from docs.pages import (
     commands,
     coverage,
     diagrams,
+    hunted,
     interactions,
     measured,
     requirements,
@@ -42,6 +44,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/scenarios.md": chaos.scenarios,
     "docs/reference/faults.md": chaos.faults,
     "docs/reference/mutants.md": chaos.mutants,
+    "docs/reference/specification-mutants.md": hunted.hunted_page,
     "docs/reference/cli.md": commands.commands,
     "README.md": lambda: measured.put_in((ROOT / "README.md").read_text()),
 }
@@ -67,10 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--searched", action="store_true", help="also what models are searched for")
     parser.add_argument("--coverage", action="store_true", help="run the scenarios first")
+    parser.add_argument("--mutants", action="store_true", help="hunt mutants first")
     args = parser.parse_args(argv)
     if args.coverage:
         coverage.TABLE.write_text(coverage.measured())
         coverage.rows.cache_clear()
+    if args.mutants:
+        hunted.TABLE.write_text(hunted.measured())
+        hunted.rows.cache_clear()
     found = stale({**PAGES, **SEARCHED} if args.searched else PAGES)
     for path, text in found.items():
         if not args.check:

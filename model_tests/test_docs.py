@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +26,14 @@ import pytest
 
 import benchmarks.__main__ as benchmarks
 from docs import generate
-from docs.pages import chaos, coverage, diagrams, measured, reading, requirements
+from docs.pages import chaos, coverage, diagrams, hunted, measured, reading, requirements
 from docs.pages.specification import KINDS, claims
 from mesos_chaos.mutants import shipped_mutants
-from mesos_spec.mesos import ACTIONS
+from mesos_spec.mesos import ACTIONS, SUBJECTS
+from mesos_spec.models import MODELS
+from mesos_spec.tools.mutating.hunt import claimed
+from mesos_spec.tools.mutating.sites import sites
+from mesos_spec.tools.mutating.weakening import weakened
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -174,6 +179,15 @@ def test_every_page_can_be_found(page: Path) -> None:
         for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text())
     }
     assert page.name == "index.md" or page in links
+
+
+# --- mutants of the specification ---------------------------------------------------------------
+def test_the_table_of_mutants_is_of_the_specification_as_it_is() -> None:
+    there = Counter(site.kind for site in sites(SUBJECTS))
+    there["claim"] = sum(len([*weakened(claim)]) for claim in claimed(MODELS))
+    said = {kind: sum(row.values()) for kind, row in hunted.rows()["fates"].items()}
+    assert said == there, "stale: run `make mutants`"
+    assert set(hunted.rows()["noticed"]) >= {"charges_add_up", "every_head_is_consumed"}
 
 
 # --- coverage ----------------------------------------------------------------------------------

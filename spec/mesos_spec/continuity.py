@@ -47,16 +47,17 @@ def the_latest_state_is_said(before: State, after: State, agent: AgentId) -> boo
     )
 
 
-@each_step("agent runs runners hosted", cites=("RCV-1", "RCV-2", "LCH-11"), agent=agents)
+@each_step("agent", at="agent", cites=("RCV-1", "RCV-2", "LCH-11"), agent=agents)
 def a_restart_keeps_what_was_written_down(before: State, after: State, agent: AgentId) -> bool:
-    """An agent that starts has the tasks and executors of frameworks that checkpoint, and of no
-    others (RCV-1, RCV-2)."""
+    """An agent that starts has the tasks, updates and executors of frameworks that checkpoint, and
+    of no others (RCV-1, RCV-2)."""
     if before.agent[agent].up or not after.agent[agent].up:
         return True
     keeps = {framework for framework, info in before.hosted[agent].items() if info.checkpoint}
     return (
         {*after.hosted[agent]} == keeps
         and {*after.runs[agent]} == {t for t in before.runs[agent] if t.framework in keeps}
+        and {*after.updates[agent]} == {t for t in before.updates[agent] if t.framework in keeps}
         and {*after.runners[agent]} == {k for k in before.runners[agent] if k.framework in keeps}
     )
 

@@ -14,6 +14,7 @@ from mesos_spec.kernel.model import Model
 from mesos_spec.models import (
     of_agents,
     of_contracts,
+    of_corners,
     of_leaders,
     of_ledger,
     of_likes,
@@ -38,6 +39,7 @@ MODELS: tuple[Model[State], ...] = with_meetings(
         *of_contracts.MODELS,
         *of_progress.MODELS,
         *of_likes.MODELS,
+        *of_corners.MODELS,
     )
 )
 

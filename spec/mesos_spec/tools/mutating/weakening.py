@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
-from mesos_spec.kernel import Always, Cells, EachStep
+from mesos_spec.kernel import Always, EachStep
 from mesos_spec.tools.mutating.sites import compiled, parsed
 
 Claim = Always[Any, ...] | EachStep[Any, ...]
+
+ALL = "all of it"  #: the part that is left out where nothing is left
 
 
 @dataclass(frozen=True)
@@ -29,28 +32,14 @@ class Weakened:
     """A claim without one of its parts."""
 
     claim: Claim
-    part: str  #: the part that is left out, as it is written; empty: all of it
+    part: str  #: the part that is left out, as it is written; a second one like it is numbered
     line: int
     code: CodeType
 
     @property
     def id(self) -> str:
         """What this mutant is called."""
-        return f"{self.claim.name}: {self.part or 'all of it'}"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A state, or a step, in which some mutant broke a claim."""
-
-    before: Cells
-    after: Cells
-
-    def breaks(self, claim: Claim) -> bool:
-        """Whether the claim does not hold here."""
-        if isinstance(claim, EachStep):
-            return claim.broken(self.before, self.after) is not None
-        return claim.broken(self.after) is not None
+        return f"{self.claim.name}: {self.part}"
 
 
 def body_of(claim: Claim) -> FunctionType:
@@ -63,16 +52,19 @@ def body_of(claim: Claim) -> FunctionType:
 def weakened(claim: Claim) -> Iterator[Weakened]:
     """The claim without each of its parts in turn, and at last without any."""
     body = body_of(claim)
+    times: Counter[str] = Counter()
     for nth in range(len(_parts(parsed(body)))):
         tree = parsed(body)
         part, leave_out = _parts(tree)[nth]
         text = ast.unparse(part)
+        times[text] += 1
+        text += f" ({times[text]})" if times[text] > 1 else ""
         leave_out()
         yield Weakened(claim, text, part.lineno, compiled(body, tree))
     tree = parsed(body)
     line = tree.lineno
     tree.body = [ast.Return(ast.Constant(True))]
-    yield Weakened(claim, "", line, compiled(body, tree))
+    yield Weakened(claim, ALL, line, compiled(body, tree))
 
 
 Part = tuple[ast.expr | ast.stmt, Callable[[], None]]  #: what can be left out, and how

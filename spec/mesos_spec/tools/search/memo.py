@@ -46,7 +46,7 @@ A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class Way:
     """One way an action goes on from every state on its leaf."""
 
     bound: Mapping[str, Any]
@@ -56,15 +56,15 @@ class _Way:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class Tried:
     """All an action did, and what its guards said, in every state on its leaf."""
 
-    ways: tuple[_Way | Raised, ...]
+    ways: tuple[Way | Raised, ...]
     asked: Counter[tuple[str, bool]]
 
     def count(self, action: str, times: int, taken: Counter[str], asked: Counter[Asked]) -> None:
         """Add what happened here, so many times, to the counts."""
-        taken[action] += times * sum(isinstance(way, _Way) for way in self.ways)
+        taken[action] += times * sum(isinstance(way, Way) for way in self.ways)
         for (guard, held), often in self.asked.items():
             asked[action, guard, held] += times * often
 
@@ -80,10 +80,14 @@ class Memoised(Generic[S]):
         self.first: Row = packing.first
         self._taken: Counter[str] = Counter()  # by answers that were not kept
         self._asked: Counter[Asked] = Counter()
-        self._tries = [
-            (action.name, self._question(action, given), fields)
+        self._instances = [
+            (action, given, fields)
             for action, fields in map(without_quiet, spec.actions)
             for given in unrolled(action, start)
+        ]
+        self._tries = [
+            (action.name, self._question(action, given), fields)
+            for action, given, fields in self._instances
         ]
         self._always = [
             (claim.name, Question(claim.name, packing, partial(claim.broken, given=given)))
@@ -101,39 +105,38 @@ class Memoised(Generic[S]):
         self._full: dict[tuple[int, int], bool] = {}
         self._places: dict[tuple[str, ...], tuple[int, list[int]]] = {}
 
-    def _question(self, action: Action[S, ...], given: Mapping[str, Any]) -> Question[S, _Tried]:
+    def _question(self, action: Action[S, ...], given: Mapping[str, Any]) -> Question[S, Tried]:
         """In which ways `action` goes on, with some names bound already."""
 
-        def forget(answer: _Tried) -> None:
+        def forget(answer: Tried) -> None:
             answer.count(action.name, 1, self._taken, self._asked)
 
-        def ask(s: S) -> _Tried:
-            ways: list[_Way | Raised] = []
-            asked: Counter[tuple[str, bool]] = Counter()
-            for bound in action.bindings(s, given) if action.allows(s, given) else ():
-                try:
-                    effects = action.apply(s, bound, lambda *guard: asked.update([guard]))
-                except Disabled:
-                    continue
-                except Exception as e:
-                    ways.append(Raised(action.name, bound, failure(e)))
-                    continue
-                undo(s, effects)
-                ways.append(self._way(action, s, bound, effects))
-            return _Tried(tuple(ways), asked)
-
+        ask = partial(self._tried, action, given)
         return Question(action.name, self._packing, ask, forget)
 
-    def _way(
-        self, action: Action[S, ...], s: S, bound: Mapping[str, Any], effects: Effects
-    ) -> _Way:
+    def _tried(self, action: Action[S, ...], given: Mapping[str, Any], s: S) -> Tried:
+        ways: list[Way | Raised] = []
+        asked: Counter[tuple[str, bool]] = Counter()
+        for bound in action.bindings(s, given) if action.allows(s, given) else ():
+            try:
+                effects = action.apply(s, bound, lambda *guard: asked.update([guard]))
+            except Disabled:
+                continue
+            except Exception as e:
+                ways.append(Raised(action.name, bound, failure(e)))
+                continue
+            undo(s, effects)
+            ways.append(self._way(action, s, bound, effects))
+        return Tried(tuple(ways), asked)
+
+    def _way(self, action: Action[S, ...], s: S, bound: Mapping[str, Any], effects: Effects) -> Way:
         place, number = self._packing.place, self._packing.number
         try:
             writes = tuple((place(cell), number(place(cell), e[1])) for cell, e in effects.items())
         except Untold as e:
             raise Untold(f"{action.name}: {e}", action.source) from e
         breaks = broken_by(self.spec, s, s.after(effects), effects)
-        return _Way(bound, writes, delivered(effects), breaks)
+        return Way(bound, writes, delivered(effects), breaks)
 
     def asker(self, name: str, ask: Callable[[S], A]) -> Callable[[Row], A]:
         """A question of one's own, remembered like those of the specification."""

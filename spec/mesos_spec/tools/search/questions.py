@@ -88,6 +88,10 @@ class Packing(Generic[S]):
         """What `number` stands for in the cell at `place`."""
         return self._values[place][number]
 
+    def values(self, place: int) -> list[Any]:
+        """All that the cell at `place` has held so far."""
+        return self._values[place]
+
     def widened(self, row: Row) -> list[int]:
         """`row` with every cell known so far in its place."""
         return [*row, *[0] * (len(self.cells) - len(row))]
