@@ -18,6 +18,7 @@ COMMANDS = {
     "inject": "do one fault by hand to a cluster that is held",
     "replay": "feed a core what its trace says it heard, and compare",
     "search": "draw plans and run them, for as long as you like; keep what breaks something",
+    "exhaust": "run every fault at every site of a small plan, to the end",
     "shrink": "make a plan that breaks something as small as it can be",
     "mutants": "plant known bugs, and see which are caught",
     "demo": "three masters, four agents, two frameworks; things die; nothing is lost",

@@ -98,6 +98,9 @@ class Fault(Strict):
     restart_after_s: float = Field(default=0.5, ge=0)
     direction: Literal["up", "down", "both"] = "both"
     delay_s: float = Field(default=0.2, gt=0, le=60)
+    #: At a site, of whom the fault kills: before it keeps what it did, before it sends anything of
+    #: it, or after (in simulation; drawn from the seed unless it is given).
+    moment: Literal["unkept", "unsent", "after"] | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Fault:
@@ -112,6 +115,8 @@ class Fault(Strict):
             )
         if self.kind is FaultKind.PAUSE and self.target.startswith(("executor", "scheduler")):
             raise ValueError(f"pause is for masters and agents, not {self.target!r}")
+        if self.moment and (self.kind is not FaultKind.KILL or self.after is None):
+            raise ValueError("moment is for kills at a site")
         if self.kind is FaultKind.DEPOSE and self.target != "leader":
             raise ValueError(f"only the leader can be deposed, not {self.target!r}")
         return self

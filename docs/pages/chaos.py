@@ -108,6 +108,8 @@ MEANING = {
     "restart_after_s": "and after how long",
     "direction": "of a cut or a delay: up, down or both",
     "delay_s": "how late what is delayed is delivered",
+    "moment": "of a kill at a site: before what was done is kept (unkept), before it is sent "
+    "(unsent), or after; drawn, if it is not given (simulation only)",
     "must_see": "actions without which the run proves nothing: the verdict is *unknown*",
     "settles_within_s": "how soon after the heal all work must be done",
     "goal": "a command that must end with status 0 after that",

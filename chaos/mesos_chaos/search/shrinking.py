@@ -19,7 +19,7 @@ from mesos_chaos.search.breaking import Broken
 
 PLAIN_CLUSTER = Cluster()
 #: The fields of a fault that make it harder to read when they are not what they usually are.
-PLAIN_FAULT = ("restart", "restart_after_s", "direction", "delay_s")
+PLAIN_FAULT = ("moment", "restart", "restart_after_s", "direction", "delay_s")
 TIMES_S = (0.0, 0.5, 1.0, 2.0)
 
 

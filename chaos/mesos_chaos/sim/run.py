@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from mesos_chaos.plan import Fault, FaultKind, Plan
 from mesos_chaos.sim.agents import SIGKILLED
@@ -18,6 +18,8 @@ from mesos_spec.tools.judging.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
 AFTERMATH_US = 5 * SECOND_US
+MOMENTS = {"after": None, "unkept": Moment.UNKEPT, "unsent": Moment.UNSENT}
+NAMES: list[Literal["after", "unkept", "unsent"]] = ["after", "unkept", "unsent"]
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Faults:
         """
         for fault in self._sites.pop((site, times), []):
             target = self._target(fault.target) if fault.kind is FaultKind.KILL else None
-            moment = self.cluster.loop.random("moments").choice([None, *Moment])
+            moment = MOMENTS[fault.moment or self.cluster.loop.random("moments").choice(NAMES)]
             if isinstance(target, Node) and target.name == node and moment is not None:
                 target.doom(moment, partial(self._do_to, fault, target))
             else:
