@@ -50,6 +50,8 @@ class Cluster(Strict):
     foreign_calls: int = Field(default=150, ge=1, le=10_000)
     #: Agents too old to join (in simulation).
     misfits: int = Field(default=0, ge=0, le=8)
+    #: The n-th agent has n times the processors (in simulation).
+    uneven: bool = False
     #: So many messages arrive much later than they should (in simulation).
     held_back: int = Field(default=0, ge=0, le=50)
 
@@ -109,9 +111,10 @@ class Fault(Strict):
                 "a fault happens at a time or at a site: give exactly one of at_s, after"
             )
         links = self.kind in (FaultKind.CUT, FaultKind.DELAY, FaultKind.RESET)
-        if links and not self.target.startswith("agent"):
+        if links and not self.target.startswith(("agent", "scheduler")):
             raise ValueError(
-                f"{self.kind.value} is a fault of agent links: target an agent, not {self.target!r}"
+                f"{self.kind.value} is a fault of links to masters: target an agent or a "
+                f"scheduler, not {self.target!r}"
             )
         if self.kind is FaultKind.PAUSE and self.target.startswith(("executor", "scheduler")):
             raise ValueError(f"pause is for masters and agents, not {self.target!r}")

@@ -89,6 +89,7 @@ MEANING = {
     "foreign": "frameworks that make any well-formed call (simulation only)",
     "foreign_calls": "how many calls each of those makes",
     "misfits": "agents too old to join (simulation only)",
+    "uneven": "whether the n-th agent has n times the processors (simulation only)",
     "held_back": "so many messages, drawn from the seed, arrive up to 2 s late (simulation only)",
     "name": "of the framework; faults and reports speak of it so",
     "items": "pieces of work it wants done",

@@ -35,7 +35,7 @@ def test_five_scenarios_are_shipped_and_each_says_why() -> None:
         ('target = "leader"', 'target = "everybody"', "fault[0].target"),
         ("at_s = 1.0", 'at_s = 1.0\nafter = "master.accept#1"', "exactly one of at_s, after"),
         ("at_s = 1.0", "", "exactly one of at_s, after"),
-        ('kind = "kill"', 'kind = "cut"', "agent links"),
+        ('kind = "kill"', 'kind = "cut"', "links to masters"),
         ('target = "leader"', 'target = "standby"\n[[fault]]\nkind = "depose"', "fault[1].target"),
         ('"kill"\ntarget = "leader"', '"depose"\ntarget = "standby"', "only the leader"),
         ('title = "A title long enough"', "", "title"),

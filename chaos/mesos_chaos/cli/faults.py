@@ -11,9 +11,10 @@ from mesos_spec.mesos import ACTIONS
 KINDS = {
     "kill": "SIGKILL a leader, master, agent, executor or scheduler; undo: start it again",
     "pause": "SIGSTOP a master or an agent; undo: SIGCONT",
-    "cut": "let nothing through between an agent and all masters, up, down or both; undo: mend",
-    "delay": "deliver late between an agent and all masters, by delay_s; undo: no delay",
-    "reset": "reset every connection between an agent and the masters; they dial again",
+    "cut": "let nothing through between an agent (in simulation also a scheduler) and all masters; "
+    "one way is half-open; undo: mend",
+    "delay": "deliver late between the same, by delay_s; undo: no delay",
+    "reset": "reset every connection between the same; they dial again",
     "depose": "end the leader's reign while it lives and does not know; undo: the next election",
 }
 TARGETS = {

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.cli import EXIT_USAGE
@@ -15,13 +19,22 @@ if TYPE_CHECKING:
     from mesos_chaos.mutants.hunt import Hunt
 
 _ABOUT = """\
-Plant each mutant in a process of its own, run simulated scenarios there, and report which were
-caught, by which property, after how many plans.
+Plant each mutant in a process of its own, run plans there, and report which were caught, by which
+property, after how many plans and CPU seconds.
 
   mesos-chaos mutants
-  mesos-chaos mutants --only old_leader_is_obeyed
+  mesos-chaos mutants --only old_leader_is_obeyed --shrink
+  mesos-chaos mutants --no-hints --jobs 2
+  mesos-chaos mutants --generic 300 --seed 1
   mesos-chaos mutants --from my_mutants/ --json
+
+A mutant is a TOML file: id, module, old (a text that occurs once in it), new, story, breaks (what
+it must break), tiers (1 simulated, 3 real processes), and where (scenarios that should catch it:
+hints, tried first).
+
+  exit codes: 0 all were caught · 1 one survived · 5 wrong use
 """
+MANY_GENERIC = 300
 
 
 def add(subparsers: Any, help_text: str) -> None:
@@ -32,28 +45,44 @@ def add(subparsers: Any, help_text: str) -> None:
         description=_ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", metavar="ID", action="append", help="this one (may be repeated)")
-    parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="other mutants")
-    parser.add_argument("--budget-s", type=float, default=60.0, help="CPU seconds each (60)")
-    parser.add_argument("--seeds", type=int, default=40, help="seeds to try each (40)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.add_argument
+    given("--tier", type=int, choices=[1, 3], help="only those of this tier, hunted there")
+    given("--only", metavar="ID", action="append", help="this one (may be repeated)")
+    given("--from", dest="folder", type=Path, metavar="DIR", help="other mutants")
+    given(
+        "--generic",
+        type=int,
+        nargs="?",
+        const=MANY_GENERIC,
+        metavar="N",
+        help=f"edits of the cores instead, drawn from the seed ({MANY_GENERIC})",
+    )
+    given("--seed", type=int, default=0, help="of the generic ones (0)")
+    given("--no-hints", action="store_true", help="do not try first what a mutant's file names")
+    given("--budget-s", type=float, default=60.0, help="CPU seconds each (60)")
+    given("--seeds", type=int, default=40, help="seeds to try each (40)")
+    given("--shrink", action="store_true", help="make the plan that caught it small")
+    given("--keep", type=Path, metavar="DIR", help="write the plans that caught one as a corpus")
+    given("--jobs", type=int, default=1, metavar="J", help="mutants at once (default 1)")
+    given("--json", action="store_true", help="print JSON")
+    given("--quiet", action="store_true", help="print only survivors, and the count")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 if every mutant was caught, 1 if one survived."""
-    from mesos_chaos.mutants.hunt import Rules
-    from mesos_chaos.mutants.hunter import Hunter
-
     try:
-        mutants = shipped_mutants() if args.folder is None else mutants_in(args.folder)
-        chosen = {name: mutants[name] for name in args.only or mutants}
-    except (MutantError, KeyError) as error:
+        chosen = _chosen(args)
+    except MutantError as error:
         print(f"mesos-chaos mutants: {error}", file=sys.stderr)
         return EXIT_USAGE
-    rules = Rules(budget_s=args.budget_s, seeds=args.seeds)
-    with Hunter() as hunter:
-        rows = [_row(mutant, hunter.hunt(mutant, rules), args.json) for mutant in chosen.values()]
+    rows = []
+    for mutant, found in _hunts(args, chosen):
+        rows.append(_row(mutant, found))
+        if args.keep is not None and found.plan:
+            _keep(args.keep, found)
+        if not args.json and not (args.quiet and found.caught):
+            print(_text(found), flush=True)
     caught = sum(bool(row["caught"]) for row in rows)
     if args.json:
         print(json.dumps({"mutants": rows, "caught": caught}))
@@ -62,20 +91,80 @@ def run(args: argparse.Namespace) -> int:
     return 0 if caught == len(rows) else 1
 
 
-def _row(mutant: Mutant, found: Hunt, quiet: bool) -> dict[str, Any]:
-    """What is reported of one hunt; it is also printed, unless `quiet`."""
-    if not quiet:
-        word = "caught  " if found.caught else "SURVIVED"
-        effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
-        where = f"  {found.scenario} #{found.seed} {found.kind}" if found.caught else ""
-        print(f"{word} {found.id:<31} {effort}{where}", flush=True)
-        if found.property:
-            print(f"{'':9}{found.property[:110]}", flush=True)
-        for plan in found.restless:
-            print(f"{'':9}no catch: {plan} does not settle without it either", flush=True)
+def _chosen(args: argparse.Namespace) -> list[Mutant]:
+    """The mutants asked for.  Raises `MutantError`."""
+    if args.generic is not None:
+        from mesos_chaos.mutants.generic import generic_mutants
+
+        known = generic_mutants(args.generic, args.seed)
+    else:
+        known = shipped_mutants() if args.folder is None else mutants_in(args.folder)
+    absent = [name for name in args.only or () if name not in known]
+    if absent:
+        raise MutantError(f"no mutant {absent[0]!r}; there are {', '.join(known) or 'none'}")
+    mutants = [known[name] for name in args.only or known]
+    return [one for one in mutants if args.tier is None or args.tier in one.tiers]
+
+
+def _hunts(args: argparse.Namespace, mutants: list[Mutant]) -> Iterator[tuple[Mutant, Hunt]]:
+    """Hunt them all, some at once, in their order."""
+    from mesos_chaos.mutants.hunt import Rules
+    from mesos_chaos.mutants.hunter import Hunter
+    from mesos_chaos.mutants.live import hunt_live
+
+    rules = Rules(
+        budget_s=args.budget_s,
+        seeds=args.seeds,
+        hints=not args.no_hints,
+        shrinks=200 if args.shrink else 0,
+    )
+    live = args.tier == 3
+    free: SimpleQueue[Hunter] = SimpleQueue()
+    with ExitStack() as stack, ThreadPoolExecutor(args.jobs) as pool:
+        for _ in range(0 if live else args.jobs):
+            free.put(stack.enter_context(Hunter()))
+
+        def hunted(mutant: Mutant) -> Hunt:
+            if live or 1 not in mutant.tiers:
+                return hunt_live(mutant, rules)
+            hunter = free.get()
+            try:
+                return hunter.hunt(mutant, rules)
+            finally:
+                free.put(hunter)
+
+        yield from zip(mutants, pool.map(hunted, mutants))
+
+
+def _keep(folder: Path, found: Hunt) -> None:
+    """Write the plan that caught it as a corpus entry."""
+    from mesos_chaos.plan import Plan
+    from mesos_chaos.search.keeping import Entry, entry_text
+
+    plan = Plan.model_validate_json(found.plan)
+    one = Entry(id=found.id, plan=plan, breaks=found.breaks, kind=found.kind, mutant=found.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{found.id}.json").write_text(entry_text(one))
+
+
+def _text(found: Hunt) -> str:
+    """What came of one hunt, for people."""
+    word = "caught  " if found.caught else "SURVIVED"
+    effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
+    plan = f"  {found.strategy} {found.scenario} #{found.seed} {found.kind}" if found.caught else ""
+    lines = [f"{word} {found.id:<34} {effort}{plan}"]
+    if found.property:
+        lines.append(f"{'':9}{found.property[:110]}")
+    lines += [f"{'':9}no catch: {p} does not settle without it either" for p in found.restless]
+    return "\n".join(lines)
+
+
+def _row(mutant: Mutant, found: Hunt) -> dict[str, Any]:
+    """What came of one hunt, for machines."""
     return {
         "id": found.id,
         "tiers": list(mutant.tiers),
+        "module": mutant.module,
         "breaks": mutant.breaks,
         "caught": found.caught,
         "kind": found.kind,
@@ -86,5 +175,6 @@ def _row(mutant: Mutant, found: Hunt, quiet: bool) -> dict[str, Any]:
         "scenario": found.scenario,
         "seed": found.seed,
         "size": found.size,
+        "plan": found.plan,
         "restless": found.restless,
     }

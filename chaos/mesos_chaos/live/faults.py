@@ -195,6 +195,8 @@ class LiveFaults:
 
     # ---- the network ---------------------------------------------------------------------------
     async def _network(self, fault: Fault) -> str:
+        if fault.target.startswith("scheduler"):
+            raise NobodyThere(f"between {fault.target} and the masters: only agents have proxies")
         agent = self._member(fault.target)
         proxies = self.world.proxies.of(agent)
         ways = DIRECTIONS[fault.direction]

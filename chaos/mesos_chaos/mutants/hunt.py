@@ -1,7 +1,8 @@
 """Hunting a mutant: run plans until something notices, or the budget is spent.
 
-Each mutant is hunted in a scratch process of its own.  The hunt tries the scenarios that the
-mutant's file names (its *hints*), then drawn plans and shipped scenarios in turn, seed after seed.
+Each mutant is hunted in a scratch process of its own.  The hunt tries the plans of the corpus that
+have caught it before and the scenarios that its file names (its *hints*), two tiny plans, and then
+drawn plans and shipped scenarios in turn, seed after seed.
 A failure of the harness itself is no catch.  Not settling, or not ending, is the mutant's doing
 only if the clean code does: the same plan is run once more without it, and a plan that does not
 settle either way is *restless*, and no catch.
@@ -20,9 +21,13 @@ from mesos_chaos.plan import Plan, load_scenario, shipped
 from mesos_chaos.search.breaking import Catch, what_broke
 from mesos_chaos.search.dice import Seeded
 from mesos_chaos.search.drawing import draw_plan
+from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM
+from mesos_chaos.search.keeping import shipped_corpus
 from mesos_chaos.search.shrinking import measure, shrink
 
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
+#: Scenarios that are tried before the others: much happens in little time.
+RICH = ("strangers_on_lost_agents", "everything_dies", "unruly_framework", "deposed_leader")
 DRAWN_EACH = 3  #: drawn plans before each scenario
 PLAN_S = 30.0  #: CPU time of one plan, at most
 CLEAN_S = 60.0
@@ -49,11 +54,12 @@ class Hunt:
     property: str = ""
     plans: int = 0
     cpu_s: float = 0.0
-    strategy: str = ""  #: hint, scenario or drawn: where the plan came from
+    strategy: str = ""  #: where the plan came from: corpus, hint, small, drawn, scenario, live
     scenario: str = ""
     seed: int = 0
     evidence: str = ""
     kind: str = ""  #: a `Catch`, if it was caught
+    breaks: str = ""  #: the property, without the names of this run
     size: dict[str, int] = field(default_factory=dict)  #: of the plan that caught it, shrunk
     plan: str = ""  #: that plan, as JSON
     restless: list[str] = field(default_factory=list)  #: plans the clean code does not settle
@@ -70,6 +76,10 @@ class Try:
     @property
     def plan(self) -> Plan:
         """The plan itself."""
+        if self.strategy == "small":
+            return SMALL if self.name == "command" else SMALL_CUSTOM
+        if self.strategy == "corpus":
+            return shipped_corpus()[self.name].plan
         if self.strategy == "drawn":
             return draw_plan(Seeded(f"hunt/{self.seed}"))
         return load_scenario(self.name)[1].bare().model_copy(update={"seed": self.seed})
@@ -78,10 +88,17 @@ class Try:
 def tries(mutant: Mutant, rules: Rules) -> Iterator[Try]:
     """All plans to try, in order."""
     hinted = mutant.where if rules.hints else ()
+    for one in shipped_corpus().values() if rules.hints else ():
+        if one.mutant == mutant.id:
+            yield Try("corpus", one.id, one.plan.seed)
     for seed in range(SEEDS_WHERE):
         for name in hinted:
             yield Try("hint", name, seed)
-    names = [n for n in shipped() if 1 in load_scenario(n)[1].tiers]
+    simulated = [n for n in shipped() if 1 in load_scenario(n)[1].tiers]
+    names = sorted(simulated, key=lambda name: (name not in RICH, name))
+    if rules.seeds:
+        yield Try("small", "command", 0)
+        yield Try("small", "custom", 0)
     drawn = 0
     for seed in range(rules.seeds):
         for name in names:
@@ -147,6 +164,7 @@ def _hunt_here(
         return at, Hunt(
             id=mutant.id, caught=True, property=broken.says, strategy=one.strategy,
             scenario=one.name, seed=one.seed, evidence=broken.evidence, kind=broken.kind,
+            breaks=broken.property,
             size=measure(plan), plan=plan.model_dump_json(exclude_defaults=True),
         ), took_s  # fmt: skip
     return at, None, time.process_time() - began_s

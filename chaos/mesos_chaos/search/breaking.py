@@ -13,13 +13,11 @@ import re
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.plan import Plan
 from mesos_spec.tools.judging.verdict import Kind
@@ -88,13 +86,14 @@ def run_plan(plan: Plan, limit_s: float | None = None, listener: Listener | None
     """Simulate `plan`, for at most `limit_s` CPU seconds.  Raises what the harness raises."""
     from mesos_chaos.sim.run import simulate  # not before a mutant is planted
 
+    timer = Timer(limit_s)
     try:
-        with at_most(limit_s):
+        with timer:
             result, cluster = simulate(plan, listener=listener)
-    except TooLongError:
-        says = f"does not come to an end: {limit_s:g} CPU s are not enough"
-        return Ran(Broken(Catch.ENDLESS, says, says, exit_code=3))
     except Exception as error:
+        if timer.is_over:  # whatever became of that on its way
+            says = f"does not come to an end: {limit_s:g} CPU s are not enough"
+            return Ran(Broken(Catch.ENDLESS, says, says, exit_code=3))
         where = _raised_in_product(error)
         if where is None:
             raise
@@ -128,20 +127,35 @@ def _raised_in_product(error: Exception) -> str | None:
     return code.co_name if code.co_filename.startswith(product) else None
 
 
-@contextmanager
-def at_most(limit_s: float | None) -> Iterator[None]:
-    """Raise `TooLongError` in the body when that has used so much CPU time (main thread only)."""
-    if limit_s is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class Timer:
+    """Raises `TooLongError` in its body when that has used so much CPU time (main thread only).
 
-    def over(signum: int, frame: FrameType | None) -> None:
-        raise TooLongError
+    It does so again and again: code that turns any error into one of its own may swallow the first.
+    """
 
-    before = signal.signal(signal.SIGPROF, over)
-    signal.setitimer(signal.ITIMER_PROF, limit_s)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+    AGAIN_S = 0.5
+
+    def __init__(self, limit_s: float | None) -> None:
+        self.is_over = False
+        mine = threading.current_thread() is threading.main_thread()
+        self._limit_s = limit_s if mine else None
+        self._within = False
+        self._before: Any = None
+
+    def __enter__(self) -> Timer:
+        if self._limit_s is not None:
+            self._within = True
+            self._before = signal.signal(signal.SIGPROF, self._over)
+            signal.setitimer(signal.ITIMER_PROF, self._limit_s, self.AGAIN_S)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._within = False
+        if self._limit_s is not None:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, self._before)
+
+    def _over(self, signum: int, frame: FrameType | None) -> None:
+        if self._within:
+            self.is_over = True
+            raise TooLongError

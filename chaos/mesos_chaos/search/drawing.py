@@ -40,14 +40,15 @@ SITES = (
     "scheduler.hear_offers",
     "scheduler.hear_update",
 )
+#: Timers that are hasty together; each group is drawn by itself.
 TIMERS: tuple[dict[str, float], ...] = (
-    {},
     {"offer_timeout_s": 1.0, "status_update_retry_s": 0.3},
     {"agent_ping_timeout_s": 0.3, "max_agent_ping_timeouts": 2, "agent_reregister_timeout_s": 1.0},
     {"executor_registration_timeout_s": 0.5, "executor_reregistration_timeout_s": 0.5},
+    {"executor_shutdown_grace_s": 0.5},
 )
 COMMANDS = ("sleep 0.05", "sleep 0.4", "sleep 1.5")
-FEATURES = ("custom", "foreign", "rivals", "stillborn", "timers", "two", "unruly")
+FEATURES = ("custom", "foreign", "rivals", "stillborn", "timers", "two", "uneven", "unruly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
     return Plan(
         cluster=draw_cluster(dice, taste),
         workload=[draw_workload(dice, taste, name) for name in names],
-        fault=[draw_fault(dice, taste, names) for _ in range(many)],
+        fault=draw_faults(dice, taste, names, many),
         expect=Expect(settles_within_s=SETTLES_S),
         seed=dice.between(0, 9_999),
     )
@@ -83,10 +84,16 @@ def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:
     return Cluster(
         masters=dice.between(1, 3),
         agents=dice.between(1, 3),
+        uneven="uneven" in taste.features and dice.maybe(0.4),
         foreign=foreign,
-        foreign_calls=dice.between(20, 80) if foreign else 20,
-        timers=dice.pick(TIMERS) if "timers" in taste.features else {},
+        foreign_calls=dice.between(20, 160) if foreign else 20,
+        timers=draw_timers(dice) if "timers" in taste.features else {},
     )
+
+
+def draw_timers(dice: Dice) -> dict[str, float]:
+    """Some of the groups."""
+    return {name: value for group in TIMERS if dice.maybe(0.4) for name, value in group.items()}
 
 
 def draw_workload(dice: Dice, taste: Taste, name: str) -> Workload:
@@ -102,6 +109,20 @@ def draw_workload(dice: Dice, taste: Taste, name: str) -> Workload:
         unruly="unruly" in taste.features and dice.maybe(0.3),
         rivals=int("rivals" in taste.features and dice.maybe(0.2)),
     )
+
+
+def draw_faults(dice: Dice, taste: Taste, schedulers: Sequence[str], many: int) -> list[Fault]:
+    """So many; in half of the plans those at a time come within a second of each other."""
+    found = [draw_fault(dice, taste, schedulers) for _ in range(many)]
+    if not dice.maybe():
+        return found
+    first = dice.between(0, 40)
+    return [
+        one
+        if one.at_s is None
+        else one.model_copy(update={"at_s": (first + dice.between(0, 10)) / 10})
+        for one in found
+    ]
 
 
 def draw_fault(dice: Dice, taste: Taste, schedulers: Sequence[str]) -> Fault:
@@ -128,7 +149,7 @@ def targets(kind: FaultKind, schedulers: Sequence[str]) -> list[str]:
         case FaultKind.DEPOSE:
             return ["leader"]
         case _:
-            return agents
+            return agents + [f"scheduler:{s}" for s in schedulers]
 
 
 def _details(dice: Dice, kind: FaultKind) -> dict[str, Any]:
@@ -136,7 +157,7 @@ def _details(dice: Dice, kind: FaultKind) -> dict[str, Any]:
     lasts = {"for_s": dice.pick((0.2, 1.5, 4.0))}
     match kind:
         case FaultKind.KILL:
-            return {"restart_after_s": dice.pick((0.3, 0.0, 1.5))}
+            return {"restart_after_s": dice.pick((0.3, 0.0, 1.5, 4.0))}
         case FaultKind.CUT:
             return {**lasts, "direction": dice.pick(("both", "up", "down"))}
         case FaultKind.DELAY:

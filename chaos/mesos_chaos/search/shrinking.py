@@ -141,7 +141,7 @@ def _smaller_cluster(plan: Plan) -> Iterator[tuple[str, Plan]]:
     for timer in plan.cluster.timers if len(plan.cluster.timers) > 1 else ():
         left = {name: value for name, value in plan.cluster.timers.items() if name != timer}
         yield f"no {timer}", _cluster(plan, timers=left)
-    for name in ("cpus", "mem_mb", "lease_s"):
+    for name in ("uneven", "cpus", "mem_mb", "lease_s"):
         plain = getattr(PLAIN_CLUSTER, name)
         if getattr(plan.cluster, name) != plain:
             yield f"plain {name}", _cluster(plan, **{name: plain})

@@ -146,9 +146,8 @@ class SimCluster:
 
     def _make_agents(self) -> None:
         want = self.plan.cluster
-        declared = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}").to_wire()
         config = AgentConfig(
-            resources=declared,
+            resources=Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}").to_wire(),
             registration_backoff_us=100_000,
             registration_backoff_max_us=2 * SECOND_US,
             ping_timeout_us=10 * SECOND_US,
@@ -157,6 +156,10 @@ class SimCluster:
         config = configured(config, self.plan)
         misfit = msgspec.structs.replace(config, version=TOO_OLD)
         configs = {f"a{i}": config for i in range(1, want.agents + 1)}
+        if want.uneven:
+            for n, name in enumerate(configs, 1):
+                has = Resources.parse(f"cpus:{want.cpus * n};mem:{want.mem_mb}").to_wire()
+                configs[name] = msgspec.structs.replace(config, resources=has)
         configs |= {f"misfit{i}": misfit for i in range(1, want.misfits + 1)}
         stillborn = {workload.name: workload.stillborn for workload in self.plan.workload}
         for name, chosen in configs.items():

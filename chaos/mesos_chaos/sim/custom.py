@@ -51,6 +51,7 @@ class CustomExecutor(SimExecutor):
         self._runs: dict[str, Run] = {}
         self._unheard: dict[bytes, TaskStatus] = {}  #: updates the agent has not acknowledged
         self._idle: Timer | None = None
+        self._is_stubborn = False  #: it was told to end, and does not want to
 
     def runs(self, task: str) -> bool:
         """Whether it runs a task whose id begins with `task`."""
@@ -113,7 +114,9 @@ class CustomExecutor(SimExecutor):
                 self._runs[event.acknowledged.task_id].acknowledged = True
         elif event.message is not None:
             self._call("MESSAGE", message=wire.Message(data=event.message.data))
-        elif event.type == "SHUTDOWN" and self.dice.random() >= IGNORES_SHUTDOWN:
+        elif event.type == "SHUTDOWN" and self.dice.random() < IGNORES_SHUTDOWN:
+            self._is_stubborn = True
+        elif event.type == "SHUTDOWN":
             self.agent.loop.after(self.dice.randint(0, 50_000), lambda: self.die(0))
 
     def _launch(self, task: TaskInfo) -> None:
@@ -171,7 +174,7 @@ class CustomExecutor(SimExecutor):
         """With nothing left to do, end after a while."""
         if self._idle is not None:
             self._idle.cancel()
-        if not self._runs:
+        if not self._runs and not self._is_stubborn:
             self._idle = self.agent.loop.after(IDLE_US, lambda: self.die(0))
 
     def die(self, status: int | None) -> None:

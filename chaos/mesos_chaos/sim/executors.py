@@ -23,6 +23,8 @@ from mesos_ref.step import Effect
 from mesos_ref.wire.v1 import TaskInfo
 
 DIAL_US = 1_000  #: until a dead agent's refusal is noticed
+LINGERS = 0.1  #: the share of executors that take their time to end
+LINGERS_US = 400_000
 STUTTERS = 0.03  #: the share of updates that an executor repeats
 
 
@@ -148,7 +150,11 @@ class CommandExecutor(SimExecutor):
                     ended = heard.CommandEnded(signal=signal)
                     self._command = self.agent.loop.after(1_000, lambda: self._hear(ended))
             case wanted.Exit(code=code):
-                self.die(code << 8)
+                if self.dice.random() < LINGERS:
+                    ends_us = self.dice.randint(0, LINGERS_US)
+                    self.agent.loop.after(ends_us, lambda: self.die(code << 8))
+                else:
+                    self.die(code << 8)
             case _:
                 raise TypeError(f"{self.name} does not know how to {type(effect).__name__}")
 

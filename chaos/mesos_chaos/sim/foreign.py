@@ -31,6 +31,9 @@ from mesos_ref.wire.v1 import (
 PAUSE_US = 30_000
 LEAVING_US = 500_000
 REMEMBERED = 12
+NOTICES = 0.3  #: how often, when it acts, it notices that there is another leader
+REUSES = 0.3  #: the share of tasks that get one of the few ids it is fond of
+FEW = 3
 
 
 class SimForeign:
@@ -55,6 +58,8 @@ class SimForeign:
         self._election = election
         self._dice = loop.random(f"foreign {name}")
         self._framework_id: str | None = None
+        self._given: dict[str, None] = {}  #: every id it was given: any may still be subscribed
+        self._epoch = 0  #: of the leader it subscribed with last
         self._streams: list[str] = []
         self._offers: list[tuple[str, str]] = []  #: offer, agent
         self._tasks: list[tuple[str, str]] = []  #: task, agent
@@ -72,7 +77,9 @@ class SimForeign:
         self._left -= 1
         leader = self._election.leader
         if leader is not None and leader.leads:
-            if not self._streams or self._dice.random() < 0.05:
+            is_new = self._epoch != self._election.epoch and self._dice.random() < NOTICES
+            if not self._streams or is_new or self._dice.random() < 0.05:
+                self._epoch = self._election.epoch
                 self._send(self._subscribe())
             else:
                 self._send(self._draw())
@@ -101,9 +108,15 @@ class SimForeign:
             self._streams.clear()
             self.loop.after(LEAVING_US, self._leave_again)
         else:
-            if self._framework_id is not None:
-                leader.tear_down(self._framework_id)
+            for framework_id in self._given:
+                leader.tear_down(framework_id)
             self.gone = True
+
+    def _remove_late(self) -> None:
+        """Its last SUBSCRIBE came to something when it was gone already: an operator sees to it."""
+        leader = self._election.leader
+        if leader is not None and leader.leads and self._framework_id is not None:
+            leader.tear_down(self._framework_id)
 
     def _send(self, call: wire.Call, on: str | None = None) -> None:
         leader = self._election.leader
@@ -134,6 +147,9 @@ class SimForeign:
         event: wire.Event = rest[2]
         if event.subscribed is not None:
             self._framework_id = event.subscribed.framework_id
+            self._given[self._framework_id] = None
+            if self.gone:
+                self._remove_late()
         for offer in event.offers.offers if event.offers is not None else ():
             self._offers.append((offer.id, offer.agent_id))
         if event.update is not None:
@@ -198,10 +214,14 @@ class SimForeign:
 
     def _task(self, agent: str) -> TaskInfo:
         self._launched += 1
-        reuse = self._tasks and self._dice.random() < 0.1
-        name = self._pick(self._tasks, ("", ""))[0] if reuse else f"{self.name}.{self._launched}"
+        reuse = self._dice.random() < REUSES
+        name = (
+            f"{self.name}.{self._dice.randint(1, FEW)}"
+            if reuse
+            else f"{self.name}.{self._launched}"
+        )
         cpus = self._dice.choice([0.1, 0.5, 100.0])
-        command = f"sleep {self._dice.choice([0.01, 0.2, 1.0])}"
+        command = f"sleep {self._dice.choice([0.01, 0.2, 1.0, 4.0])}"
         executor = self._executor(agent) if self._dice.random() < 0.3 else None
         whole = self._dice.random() < 0.95
         self._tasks.append((name, agent))

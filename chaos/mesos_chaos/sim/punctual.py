@@ -26,13 +26,16 @@ class Watched:
     config: dict[str, Any]
     since_us: dict[str, int] = field(default_factory=dict)
     resent: dict[str, int] = field(default_factory=dict)
+    failover_us: dict[str, int] = field(default_factory=dict)  #: of each framework, as it asked
 
     def hear(self, record: Record) -> None:
         """Take in one record: what it shows, and the updates it sent."""
+        self._hear_subscribe(record)
         shown = record.whole if record.whole is not None else record.view or {}
         if record.whole is not None:
-            gone = [key for key in self.since_us if key not in shown]
+            gone = [key for key in self.since_us if key not in shown and key[:6] != "pings/"]
             shown = {**shown, **dict.fromkeys(gone)}
+        self._hear_pings(record, shown)
         for key, value in shown.items():
             if key.startswith("updates/"):
                 if not value:
@@ -50,6 +53,25 @@ class Watched:
             self.since_us[key] = record.now
             self.resent[key] = self.resent.get(key, 0) + 1 if again else 0
 
+    def _hear_subscribe(self, record: Record) -> None:
+        """A framework says how long it may be away (FWK-13)."""
+        for name, names in record.did:
+            if name == "subscribe" and record.heard is not None and record.heard.msg is not None:
+                info = record.heard.msg["subscribe"]["framework_info"]
+                patience_us = max(0, round(info.get("failover_timeout", 0.0) * 1_000_000))
+                self.failover_us[names["framework"]] = patience_us
+
+    def _hear_pings(self, record: Record, shown: dict[str, Any]) -> None:
+        """A master that gets no answers stops asking in time (AGT-8)."""
+        for name, names in record.did:
+            if name == "ping":
+                self.since_us.setdefault(f"pings/{names['agent']}", record.now)
+            elif name == "hear_pong":
+                self.since_us.pop(f"pings/{names['agent']}", None)
+        for key in shown:
+            if key.startswith("agents/"):
+                self.since_us.pop(f"pings/{key.removeprefix('agents/')}", None)
+
     def _limit_us(self, key: str, value: Any) -> int | None:
         """How long `key` may show `value`; None: for ever."""
         if value is None:
@@ -59,6 +81,10 @@ class Watched:
                 names = ["offer_timeout_us"]
             case "master", "agents" if value["standing"] == "disconnected":
                 names = ["agent_reregister_timeout_us"]
+            case "master", "frameworks" if value["standing"] == "disconnected":
+                return self.failover_us.get(key.partition("/")[2])
+            case "agent", "executors" if value["phase"] == "terminating":
+                names = ["executor_shutdown_grace_us"]
             case "agent", "executors" if value["phase"] == "registering":
                 names = ["executor_registration_timeout_us", "executor_reregistration_timeout_us"]
             case _:
@@ -72,6 +98,9 @@ class Watched:
             if key.startswith("updates/"):
                 base = self.config["status_update_retry_us"] << min(self.resent.get(key, 0), 30)
                 limit_us = min(base, self.config["status_update_retry_max_us"])
+            elif key.startswith("pings/"):
+                most = self.config["max_agent_ping_timeouts"]
+                limit_us = most * self.config["agent_ping_timeout_us"]
             else:
                 limit_us = self._limit_us(key, view.get(key)) or now_us
             if now_us - since_us > limit_us + SLACK_US:
