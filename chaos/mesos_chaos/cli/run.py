@@ -18,7 +18,7 @@ from mesos_chaos.plan import PlanError, Scenario, load_scenario, shipped
 
 _ABOUT = """\
 Run scenarios and judge them.  Without a name: all that come along for the tier.  Each run has a
-directory, runs/SCENARIO/SEED, with trace/, report.txt, report.json and logs/.
+directory, runs/SCENARIO/SEED, with trace/, logs/, and report.txt, .json and .html.
 
   mesos-chaos run deposed_leader
   mesos-chaos run --tier 1 --seeds 0-199

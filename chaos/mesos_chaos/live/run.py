@@ -22,6 +22,7 @@ from mesos_spec.tools.judging.judge import judge
 from mesos_spec.tools.judging.trace import TraceError, read_traces
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 from mesos_spec.tools.judging.whole import WHOLE
+from mesos_spec.tools.report.page import page
 
 FAULTS_END_S = 120.0
 LAST_LOOK_S = 5.0
@@ -159,7 +160,21 @@ async def run_live(
     )
     (folder / "report.txt").write_text(titled(plan, result.text()) + "\n")
     (folder / "report.json").write_text(json.dumps(result.json(), indent=1, default=str) + "\n")
+    (folder / "report.html").write_text(drawn(result))
     return result
+
+
+def drawn(result: LiveResult) -> str:
+    """The run on one page of HTML, which needs nothing but itself."""
+    try:
+        traces = read_traces([result.folder / "trace"])
+    except TraceError:
+        traces = []
+    commands = [
+        f"mesos-chaos run {result.name} --seed {result.seed}",
+        f"mesos-spec trace {result.folder / 'trace'}",
+    ]
+    return page(traces, result.verdict, title=f"{result.name} #{result.seed}", commands=commands)
 
 
 def titled(plan: Plan, text: str) -> str:

@@ -9,6 +9,7 @@ UNKNOWN, because a trace is missing.  What frameworks do against their contract 
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ for example:
   mesos-spec trace runs/today
   mesos-spec trace runs/today --blind     what the processes claim to have done is not read
   mesos-spec trace runs/today --contract  frameworks are to keep their contract
+  mesos-spec trace runs/today --html run.html   the run as a picture, in a browser
   mesos-spec trace runs/today --coverage  which of its actions, guards and properties were reached
 
 exit codes: 0 conforms; 1 a property is broken, or with --contract a framework's contract;
@@ -42,11 +44,20 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="list what the run exercised of the specification, and what it never reached",
     )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="PAGE",
+        help="draw the run as a page that needs nothing but itself",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge, and print the verdict."""
-    verdict, overheard = _judged(read(args.paths), args, Ticker(quiet=args.json))
+    traces = read(args.paths)
+    verdict, overheard = _judged(traces, args, Ticker(quiet=args.json))
+    if args.html is not None:
+        _draw(args, traces, verdict)
     if args.json:
         say_json(verdict.json() | _covered(overheard, args))
     else:
@@ -63,6 +74,18 @@ def read(paths: list[Path]) -> Any:
         return read_traces(paths)
     except TraceError as error:
         raise Misused(str(error)) from None
+
+
+def _draw(args: argparse.Namespace, traces: Any, verdict: Any) -> None:
+    """Write the page.  Raises `Misused` where that cannot be."""
+    from mesos_spec.tools.report.page import page
+
+    paths = shlex.join(map(str, args.paths))
+    text = page(traces, verdict, title=paths, commands=[f"mesos-spec trace {paths}"])
+    try:
+        args.html.write_text(text)
+    except OSError as error:
+        raise Misused(f"{args.html}: cannot be written: {error.strerror}") from None
 
 
 def _covered(overheard: Any, args: argparse.Namespace) -> dict[str, Any]:
