@@ -267,6 +267,20 @@ def test_a_bug_of_a_shell_is_caught_on_real_processes() -> None:
     assert (found.caught, found.strategy) == (True, "live"), found.property
 
 
+@pytest.mark.parametrize("name", ["calls_overtake_each_other", "last_batch_is_taken_for_torn"])
+def test_a_bug_of_a_shell_is_caught_in_virtual_time(name: str) -> None:
+    found = hunt_live(MUTANTS[name], Rules(budget_s=60.0), tier=2)
+    assert (found.caught, found.strategy) == (True, "virtual"), found.property
+
+
+@pytest.mark.nightly
+def test_nine_of_ten_bugs_of_shells_are_caught_in_virtual_time() -> None:
+    shells = [mutant for mutant in MUTANTS.values() if 2 in mutant.tiers]
+    found = [hunt_live(mutant, Rules(budget_s=120.0), tier=2) for mutant in shells]
+    assert len(shells) >= 10
+    assert sum(one.caught for one in found) >= 0.9 * len(shells), found
+
+
 @pytest.mark.nightly
 @pytest.mark.live
 @pytest.mark.parametrize("name", sorted(set(MUTANTS) - SIMULATED))

@@ -29,7 +29,8 @@ property, after how many plans and CPU seconds.
   mesos-chaos mutants --from my_mutants/ --json
 
 A mutant is a TOML file: id, module, old (a text that occurs once in it), new, story, breaks (what
-it must break), tiers (1 simulated, 3 real processes), and where (scenarios that should catch it:
+it must break), tiers (1 simulated, 2 shells in virtual
+time, 3 real processes), and where (scenarios that should catch it:
 hints, tried first).
 
   exit codes: 0 all were caught · 1 one survived · 5 wrong use
@@ -46,7 +47,7 @@ def add(subparsers: Any, help_text: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     given = parser.add_argument
-    given("--tier", type=int, choices=[1, 3], help="only those of this tier, hunted there")
+    given("--tier", type=int, choices=[1, 2, 3], help="only those of this tier, hunted there")
     given("--only", metavar="ID", action="append", help="this one (may be repeated)")
     given("--from", dest="folder", type=Path, metavar="DIR", help="other mutants")
     given(
@@ -118,15 +119,15 @@ def _hunts(args: argparse.Namespace, mutants: list[Mutant]) -> Iterator[tuple[Mu
         hints=not args.no_hints,
         shrinks=200 if args.shrink else 0,
     )
-    live = args.tier == 3
+    shells = args.tier in (2, 3)
     free: SimpleQueue[Hunter] = SimpleQueue()
     with ExitStack() as stack, ThreadPoolExecutor(args.jobs) as pool:
-        for _ in range(0 if live else args.jobs):
+        for _ in range(0 if shells else args.jobs):
             free.put(stack.enter_context(Hunter()))
 
         def hunted(mutant: Mutant) -> Hunt:
-            if live or 1 not in mutant.tiers:
-                return hunt_live(mutant, rules)
+            if shells or 1 not in mutant.tiers:
+                return hunt_live(mutant, rules, args.tier or min(mutant.tiers))
             hunter = free.get()
             try:
                 return hunter.hunt(mutant, rules)

@@ -1,9 +1,10 @@
-"""Hunting a mutant on real processes: for bugs in shells and ports, which simulation does not run.
+"""Hunting a mutant with real shells: for bugs in shells and ports, which tier 1 does not run.
 
 The implementation is copied, the copy is edited, and scenarios are run with it in front of the real
-one on Python's path, so that every process of the cluster has the bug.  A scenario catches it as in
-simulation: the judge names a violation, or the run does not settle.  Times are drawn by the
-machine, so each scenario may be tried with several seeds.
+one on Python's path, so that every process of the cluster has the bug: in virtual time (tier 2), or
+on real processes (tier 3).  A scenario catches it as in simulation: the judge names a violation, or
+the run does not settle.  On real processes times are drawn by the machine, so each scenario may be
+tried with several seeds.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ SEEDS = 2
 RUN_S = 180  #: of one run, by the clock
 
 
-def hunt_live(mutant: Mutant, rules: Rules) -> Hunt:
-    """Hunt `mutant` with scenarios on real processes."""
+def hunt_live(mutant: Mutant, rules: Rules, tier: int = 3) -> Hunt:
+    """Hunt `mutant` with scenarios of a tier that runs shells."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         scratch = Path(folder)
         try:
@@ -44,12 +45,13 @@ def hunt_live(mutant: Mutant, rules: Rules) -> Hunt:
             if _children_s() - began_s > rules.budget_s:
                 break
             plans += 1
-            code, facts = _run(name, seed, scratch)
+            code, facts = _run(name, seed, scratch, tier)
             spent_s = _children_s() - began_s
             if code in (1, 3, 4):
                 kind, says = _caught(code, facts)
                 return Hunt(
-                    id=mutant.id, caught=True, plans=plans, cpu_s=spent_s, strategy="live",
+                    id=mutant.id, caught=True, plans=plans, cpu_s=spent_s,
+                    strategy="virtual" if tier == 2 else "live",
                     scenario=name, seed=seed, kind=kind, property=says,
                 )  # fmt: skip
             last = "" if code in (0, 2) else f"{FAILED}{facts.get('error', f'exit code {code}')}"
@@ -76,9 +78,9 @@ def _tries(mutant: Mutant, rules: Rules) -> Iterator[tuple[str, int]]:
         yield from ((name, seed) for name in names)
 
 
-def _run(name: str, seed: int, scratch: Path) -> tuple[int, dict[str, Any]]:
+def _run(name: str, seed: int, scratch: Path, tier: int) -> tuple[int, dict[str, Any]]:
     """One run: its exit code, and what it said."""
-    words = ["run", name, "--tier", "3", "--seed", str(seed), "--json", "--dir", scratch / "runs"]
+    words = ["run", name, "--tier", tier, "--seed", seed, "--json", "--dir", scratch / "runs"]
     environment = {**os.environ, "PYTHONPATH": str(scratch)}
     try:
         done = subprocess.run(
