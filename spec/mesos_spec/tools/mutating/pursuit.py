@@ -32,7 +32,6 @@ class Pursuit:
         self.world = ground.mutated(site)
         self.by = ""  #: what noticed
         self.failed = False  #: whether some step failed
-        self.finished = False
         self._found: set[Row] = set()
         self._left: deque[Row] = deque()
         self._idle: set[str] = set()
@@ -52,7 +51,6 @@ class Pursuit:
             self._expand(self._left.popleft())
         if self._is_noticed() or self._left or not self.ground.complete:
             return
-        self.finished = True
         for name in sorted(self._unseen):
             if not self._is_seen(name):
                 self._notice(f"never seen: {name}")
