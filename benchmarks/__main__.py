@@ -28,6 +28,8 @@ FIGURES: Final = {
     "failover_s_up": "failover",
     "failover_s_mesos_backoff": "failover",
     "checker_states_per_s": "checker",
+    "compiled_states_per_s": "large",
+    "numpy_states_per_s": "large",
     "judge_steps_per_s": "judge",
 }
 

@@ -36,7 +36,7 @@ from mesos_spec.kernel import (
     require,
     sometimes,
 )
-from mesos_spec.models import named
+from mesos_spec.models import named, of_scale
 from mesos_spec.tools.search.checker import Result, check
 from mesos_spec.tools.search.fast.saved import Unfit
 from model_tests.spec.searches import search
@@ -377,3 +377,24 @@ def test_a_file_cannot_bring_functions_along(tmp_path: Path) -> None:
             np.savez(out, **{**parts, "values": np.frombuffer(sly, np.uint8)})
         with pytest.raises(Unfit, match="no class of the specification"):
             check(named("kills"), engine="numpy", resume=file)
+
+
+# ---- models of millions ----------------------------------------------------------------------
+SCALE = [model.name for model in of_scale.MODELS]
+
+
+@pytest.mark.parametrize("name", SCALE)
+def test_large_models_begin_alike(name: str) -> None:
+    found = [check(named(name), engine=engine, max_depth=5) for engine in ("memo", *KERNELS)]
+    assert len({result.counts for result in found}) == 1
+    assert all(result.broken is None and result.stopped for result in found)
+    assert found[0].states > 200
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", SCALE)
+def test_large_models_count_what_is_pinned(name: str) -> None:
+    result = check(named(name), engine=KERNELS[-1])
+    assert result.ok
+    assert result.counts == result.model.expect
+    assert result.states >= 3_000_000
