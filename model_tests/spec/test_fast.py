@@ -37,7 +37,9 @@ from mesos_spec.kernel import (
     sometimes,
 )
 from mesos_spec.models import named, of_scale
-from mesos_spec.tools.search.checker import Result, check
+from mesos_spec.tools.search.checker import Limits, Result, check
+from mesos_spec.tools.search.fast import two
+from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
 from mesos_spec.tools.search.fast.saved import Unfit
 from model_tests.spec.searches import search
 
@@ -389,6 +391,22 @@ def test_large_models_begin_alike(name: str) -> None:
     assert len({result.counts for result in found}) == 1
     assert all(result.broken is None and result.stopped for result in found)
     assert found[0].states > 200
+
+
+@pytest.mark.skipif(not NUMBA, reason="only the compiled kernel uses two cores")
+def test_two_cores_find_the_same_under_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(two, "AHEAD", 1 << 10)  # so that much is collected ahead
+    kernel = kernel_named("numba")
+    searches = [
+        FastSearch(named("succession"), Limits(max_states=None), kernel, jobs=jobs)
+        for jobs in (1, 2)
+    ]
+    one, both = (made.run() for made in searches)
+    assert searches[1].two is not None
+    assert both.ok
+    assert one.counts == both.counts == one.model.expect
+    assert {*one.guards} == {*both.guards}
+    assert searches[0].levels == searches[1].levels
 
 
 @pytest.mark.nightly

@@ -44,6 +44,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--max-memory-mb", metavar="MB", type=_positive, help="give up when it holds more"
     )
     parser.add_argument(
+        "--jobs", type=int, choices=(1, 2), default=1, help="2: numba uses two cores for a search"
+    )
+    parser.add_argument(
         "--keep", metavar="FILE", type=Path, help="write a search that was stopped there"
     )
     parser.add_argument(
@@ -117,6 +120,7 @@ def _search(model: Model[Any], args: argparse.Namespace, limits: dict[str, Any])
         max_memory_mb=args.max_memory_mb,
         resume=args.resume,
         keep=args.keep or args.resume,
+        jobs=args.jobs,
         **limits,
     )
 

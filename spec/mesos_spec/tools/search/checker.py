@@ -141,6 +141,7 @@ def check(
     stop: Callable[[], str] | None = None,
     resume: Path | None = None,
     keep: Path | None = None,
+    jobs: int = 1,
 ) -> Result[S]:
     """Search `model`, to the end, to the first thing broken, or to a limit.
 
@@ -148,6 +149,7 @@ def check(
     either it is `memo`.  `stop` is asked now and then; the search ends when it gives a reason.
     A search of numpy or numba that reached a limit is written to the file `keep`, and one in the
     file `resume` is taken up again (`fast.saved.Unfit` if it cannot be).
+    With two `jobs`, numba uses two cores.
     Raises ValueError for an engine there is not, ImportError where numba is not installed.
     """
     limits = Limits(max_states, max_seconds, progress, stop, max_depth, max_memory_mb)
@@ -162,7 +164,7 @@ def check(
     if engine in ("numpy", "numba"):
         from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
 
-        return FastSearch(model, limits, kernel_named(engine), resume).run(keep)
+        return FastSearch(model, limits, kernel_named(engine), resume, jobs).run(keep)
     if resume or keep:
         raise ValueError(f"only a search of numpy or numba can be resumed, not one of {engine}")
     if engine == "plain":

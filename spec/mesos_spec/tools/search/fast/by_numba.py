@@ -215,22 +215,11 @@ def inherit(
 
 @compiled
 def insert(
-    states: Any,
-    n: Any,
-    filled: Any,
-    scratch: Any,
-    rows: Any,
-    base: Any,
-    next_rows: Any,
-    next_base: Any,
-    look: Any,
-    touches: Any,
-    table: Any,
-    size: Any,
-    missed: Any,
-    nm: Any,
-) -> Any:
+    states: Any, n: Any, filled: Any, scratch: Any, rows: Any, base: Any, next_rows: Any,
+    next_base: Any, look: Any, know: Any, table: Any, size: Any, missed: Any, nm: Any,
+) -> Any:  # fmt: skip
     """Add those of the collected successors that are new; how many states and misses then."""
+    touches = know[1][2]
     buf, hashes, origin = scratch
     words = states.shape[1]
     last = _u8(len(table) - 1)
@@ -334,39 +323,21 @@ def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsu
 
 
 @compiled
-def expand(
-    states: Any,
-    n: Any,
-    lo: Any,
-    hi: Any,
-    rows: Any,
-    base: Any,
-    next_rows: Any,
-    next_base: Any,
-    look: Any,
-    know: Any,
-    table: Any,
-    size: Any,
-    scratch: Any,
-    missed: Any,
-    unsure: Any,
-    stuck: Any,
-    counts: Any,
-) -> tuple[int, int, int]:
-    """Expand states from `lo` on; how far, how many states there are now, how many rows missed.
+def collect(
+    states: Any, lo: Any, hi: Any, rows: Any, base: Any, look: Any, know: Any, scratch: Any,
+    unsure: Any, stuck: Any, counts: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Collect the successors of states from `lo` on, and check the steps to them.
 
-    Stops where there may be no room.  `counts`: steps, cut states, stuck ones, the first state
-    whose mail nobody takes (-1: none), the most successors a state may have, and steps `unsure`.
+    How far, and how many; it stops before there are more than there is room for.  `counts`: steps,
+    cut states, stuck ones, the first state whose mail nobody takes (-1: none), the most successors
+    a state may have, and steps `unsure`.
     """
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (_, _, row_need, _), (_, _, touches), _ = know
-    buf, _, origin = scratch
-    mail = np.zeros((2, row_need.shape[1]), np.uint64)
+    mail = np.zeros((2, know[0][2].shape[1]), np.uint64)
     filled = 0
-    nm = 0
-    room = len(buf)
-    limit = room - 1 - counts[4]
-    while lo < hi:
+    limit = len(scratch[0]) - 1 - counts[4]
+    while lo < hi and filled < limit and counts[2] < len(stuck):
         at = lo - base
         if is_cut(states, lo, rows, at, look):
             counts[1] += 1
@@ -381,28 +352,30 @@ def expand(
             if counts[3] < 0 and lacks(mail):
                 counts[3] = lo
         lo += 1
-        if filled >= limit or lo == hi:
-            counts[5] += check(states, origin, 0, filled, look, know, unsure[counts[5] :])
-            n, nm = insert(
-                states,
-                n,
-                filled,
-                scratch,
-                rows,
-                base,
-                next_rows,
-                next_base,
-                look,
-                touches,
-                table,
-                size,
-                missed,
-                nm,
-            )
-            filled = 0
-            full = n + room > len(states) or n - next_base + room > len(next_rows)
-            if full or nm + room * groups > len(missed) or counts[5] + room > len(unsure):
-                break
+    counts[5] += check(states, scratch[2], 0, filled, look, know, unsure[counts[5] :])
+    return lo, filled
+
+
+@compiled
+def expand(
+    states: Any, n: Any, lo: Any, hi: Any, rows: Any, base: Any, next_rows: Any, next_base: Any,
+    look: Any, know: Any, table: Any, size: Any, scratch: Any, missed: Any, unsure: Any,
+    stuck: Any, counts: Any,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Expand states from `lo` on; how far, how many states there are now, how many rows missed.
+
+    Stops where there may be no room.  `counts` as `collect` has them.
+    """
+    room, groups, nm = len(scratch[0]), look[0][2], 0
+    while lo < hi:
+        lo, filled = collect(states, lo, hi, rows, base, look, know, scratch, unsure, stuck, counts)
+        n, nm = insert(
+            states, n, filled, scratch, rows, base, next_rows, next_base, look, know, table, size,
+            missed, nm,
+        )  # fmt: skip
+        full = n + room > len(states) or n - next_base + room > len(next_rows)
+        if full or nm + room * groups > len(missed) or counts[5] + room > len(unsure):
+            break
     return lo, n, nm
 
 

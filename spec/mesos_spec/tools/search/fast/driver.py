@@ -22,6 +22,7 @@ from mesos_spec.tools.search.checker import DEADLOCK, HEADS, Limits, Progress, R
 from mesos_spec.tools.search.fast.machine import MISSES, SAMPLE, Machine
 from mesos_spec.tools.search.fast.saved import COUNTS, load, save
 from mesos_spec.tools.search.fast.stepping import Answer, Flaw, flaw_of
+from mesos_spec.tools.search.fast.two import TwoCores
 from mesos_spec.tools.search.fast.ways import Ways
 from mesos_spec.tools.search.worlds import Asked, Plain, Raised
 
@@ -30,6 +31,7 @@ Array = NDArray[Any]
 
 REGROUP = (5_000, 40_000, 400_000)  #: states at which questions are grouped anew
 STRETCH = 1 << 14  #: states given to the kernel at once
+AT_ONCE = 1 << 17  #: the same where two cores share them
 BUFFER = 1 << 12  #: successors collected before they are looked for
 STALE = -3
 
@@ -42,11 +44,17 @@ def kernel_named(name: str) -> ModuleType:
 class FastSearch(Generic[S]):
     """One search; begun where the one in the file `resume` was, if that is given.
 
-    Raises `saved.Unfit` if it cannot be.
+    With two `jobs`, two cores are used, if the kernel can: the compiled one.  Raises `saved.Unfit`
+    if it cannot be resumed.
     """
 
     def __init__(
-        self, model: Model[S], limits: Limits, kernel: ModuleType, resume: Path | None = None
+        self,
+        model: Model[S],
+        limits: Limits,
+        kernel: ModuleType,
+        resume: Path | None = None,
+        jobs: int = 1,
     ) -> None:
         self.model, self.limits, self.kernel = model, limits, kernel
         self.machine = Machine(model, kernel)
@@ -65,6 +73,7 @@ class FastSearch(Generic[S]):
         self.unsure = np.zeros((0, 4), np.int64)  # steps that are to be checked
         self._regroup_at = [*REGROUP]
         self._reported = 0
+        self.two = TwoCores(self) if jobs > 1 and hasattr(kernel, "collect") else None
         if resume is not None:
             load(self, resume)
 
@@ -74,7 +83,11 @@ class FastSearch(Generic[S]):
 
         A search that reached a limit is written to the file `keep`, if that is given.
         """
-        stopped = self._go()
+        try:
+            stopped = self._go()
+        finally:
+            if self.two is not None:
+                self.two.pool.shutdown()
         if stopped and keep is not None:
             save(self, keep)
         return self.result(stopped)
@@ -109,8 +122,10 @@ class FastSearch(Generic[S]):
     def _level(self, lo: int, hi: int) -> str:
         """Expand a level; why the search must stop, if it must."""
         while self.at < hi:
-            stretch = min(STRETCH, max(256, self.at // 4), hi - self.at)
-            self._expand(lo, self.at, self.at + stretch, hi)
+            most = STRETCH if self.two is None else AT_ONCE
+            stretch = min(most, max(256, self.at // 4), hi - self.at)
+            expand = self._expand if self.two is None else self.two.expand
+            expand(lo, self.at, self.at + stretch, hi)
             stopped = self._stopped()
             if stopped:
                 return stopped
