@@ -393,16 +393,17 @@ def test_large_models_begin_alike(name: str) -> None:
     assert found[0].states > 200
 
 
-@pytest.mark.skipif(not NUMBA, reason="only the compiled kernel uses two cores")
-def test_two_cores_find_the_same_under_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+@EACH
+def test_two_cores_find_the_same_under_the_same_numbers(
+    kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(two, "AHEAD", 1 << 10)  # so that much is collected ahead
-    kernel = kernel_named("numba")
     searches = [
-        FastSearch(named("succession"), Limits(max_states=None), kernel, jobs=jobs)
+        FastSearch(named("succession"), Limits(), kernel_named(kernel), jobs=jobs)
         for jobs in (1, 2)
     ]
     one, both = (made.run() for made in searches)
-    assert searches[1].two is not None
+    assert (searches[1].two is not None) == (kernel == "numba")
     assert both.ok
     assert one.counts == both.counts == one.model.expect
     assert {*one.guards} == {*both.guards}
