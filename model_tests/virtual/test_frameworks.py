@@ -13,10 +13,11 @@ import trio
 from mesos_chaos.plan import Cluster, Fault, FaultKind, Plan, PlanError, Workload, load_scenario
 from mesos_chaos.testing import Finding, Run, Site
 from mesos_chaos.testing.finding import examine, shrunk
-from mesos_chaos.testing.judged import USUAL, Asked, Mesos, plans_of
+from mesos_chaos.testing.judged import USUAL, Asked, Mesos, plans_of, seeds_of
 from mesos_ref.agent.core import AgentCore
 from mesos_ref.master.effects import SendEvent
 from mesos_ref.master.shell import MasterShell
+from mesos_ref.scheduler.core import SchedulerCore
 
 CALM = Plan(cluster=Cluster(masters=1, agents=1), workload=[Workload(name="mine")])
 KILLED = CALM.model_copy(
@@ -69,6 +70,27 @@ def test_a_framework_that_raises_is_at_fault() -> None:
     party, says = wrong(clumsy)
     assert party == "framework"
     assert "KeyError('what I had in mind')" in says
+
+
+def test_the_end_of_a_killed_framework_is_no_failure_of_it() -> None:
+    async def sulks(site: Site) -> None:
+        try:
+            async with site.connect():
+                await trio.sleep(5)
+        finally:
+            if site.life == 1:
+                raise RuntimeError("nobody hears of this")
+
+    assert isinstance(examine(sulks, KILLED), Run)
+
+
+def test_what_fails_in_the_library_by_itself_is_no_fault_of_the_framework(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SchedulerCore, "handle", None)
+    party, says = wrong(plain)
+    assert party == "library"
+    assert "CoreFailed" in says
 
 
 def test_a_framework_that_never_returns_is_at_fault() -> None:
@@ -144,6 +166,25 @@ def test_the_smallest_plan_has_the_fault_that_matters() -> None:
     assert done.broken.property == found.broken.property
 
 
+def test_a_framework_that_polls_without_waiting_is_run_to_its_end() -> None:
+    async def polls(site: Site) -> None:
+        async with site.connect():
+            began_s = trio.current_time()
+            while trio.current_time() < began_s + 1:
+                await trio.lowlevel.checkpoint()
+
+    assert isinstance(examine(polls, CALM), Run)
+
+
+@pytest.mark.parametrize("seeds", [0, -1, "two", True])
+def test_a_mark_that_asks_for_no_run_is_refused(seeds: Any) -> None:
+    assert seeds_of({"seeds": 3}) == 3
+    with pytest.raises(PlanError, match=f"seeds={seeds!r} is no number of runs"):
+        seeds_of({"seeds": seeds})
+    with pytest.raises(PlanError, match="knows no 'seed'"):
+        seeds_of({"seed": 3})
+
+
 def test_a_plan_and_seeds_can_be_asked_for() -> None:
     assert [(n, p.seed) for n, p in plans_of((), 2, None)] == [("the plan", 0), ("the plan", 1)]
     named = plans_of(("leader_killed", CALM), 1, 7)
@@ -166,7 +207,7 @@ def test_a_failure_tells_the_plan_and_how_to_see_it_again(tmp_path: Path) -> Non
     text = str(told.value)
     assert "at fault: the framework under test" in text
     assert "kill scheduler:mine at 2 s" in text
-    kept = tmp_path / "test_it_1.toml"
+    kept = tmp_path / "t_py_test_it_1.toml"
     assert f"again: pytest 't.py::test_it[1]' --mesos-plan {kept}" in text
     assert load_scenario(str(kept))[1].fault == KILLED.fault
 

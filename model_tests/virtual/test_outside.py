@@ -119,6 +119,52 @@ def test_nobody_listens_where_the_process_was_killed() -> None:
     on_two_machines(use)
 
 
+def test_who_gives_up_dialling_leaves_no_connection() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        listener = await SimNet(network, b).listen("b", 81)
+        mend = network.cut(("b", "a"))
+        with trio.move_on_after(5):
+            await SimNet(network, a).connect("b", 81)
+        mend()
+        assert len(a.streams) == 1, "the other one is not kept"
+        with trio.fail_after(5):
+            theirs = await listener.accept()
+            with pytest.raises(trio.BrokenResourceError):
+                await theirs.receive_some()
+
+    on_two_machines(use)
+
+
+def test_who_is_killed_while_he_dials_knocks_at_no_door() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        listener = await SimNet(network, b).listen("b", 81)
+
+        async def dial() -> None:
+            with trio.CancelScope(shield=True), pytest.raises(ConnectionAbortedError):
+                await SimNet(network, a).connect("b", 81)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(dial)
+            await trio.lowlevel.checkpoint()
+            a.end(network)
+        with trio.move_on_after(60) as waiting:
+            await listener.accept()
+        assert waiting.cancelled_caught
+
+    on_two_machines(use)
+
+
+def test_who_waits_at_a_door_that_closes_is_sent_away() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        listener = await SimNet(network, b).listen("b", 81)
+        mine = await SimNet(network, a).connect("b", 81)
+        await listener.aclose()
+        with trio.fail_after(5), pytest.raises(trio.BrokenResourceError):
+            await mine.receive_some()
+
+    on_two_machines(use)
+
+
 def torn(seed: int) -> bytes:
     """What is on the disk after a process was killed while it appended ``second``."""
     machine = Disk(Random(seed))

@@ -91,6 +91,54 @@ def test_a_stopped_agent_is_away_and_comes_back() -> None:
     assert cluster.agents["a1"].lives == 1
 
 
+def test_a_leader_stopped_by_its_own_deed_loses_its_lease_and_goes_on() -> None:
+    fault = Fault(kind=FaultKind.PAUSE, target="leader", after="master.accept#2", for_s=2.0)
+    plan = Plan(
+        cluster=Cluster(masters=2, agents=2),
+        workload=[Workload(name="w", items=10, command="sleep 1", cpus=1.0)],
+        fault=[fault],
+    )
+    result, cluster = run_virtually(plan)
+    assert result.exit_code == 0, (result.pending, result.verdict.text())
+    assert cluster.election.epoch == 2
+    assert result.simulated_s < 30, "it went on when it should, not at the heal"
+
+
+def test_who_is_killed_while_he_stands_by_is_not_elected() -> None:
+    plan = Plan(
+        seed=3,
+        cluster=Cluster(masters=3, agents=1),
+        workload=[Workload(name="w", items=6, command="sleep 1", cpus=1.0)],
+        fault=[
+            Fault(kind=FaultKind.KILL, target="standby", at_s=1.0),
+            Fault(kind=FaultKind.KILL, target="leader", at_s=3.0),
+        ],
+    )
+    result, _ = run_virtually(plan)
+    assert result.exit_code == 0, result.pending
+
+
+def test_a_run_that_breaks_while_somebody_is_stopped_ends() -> None:
+    class Listener:
+        def hear(self, incarnation: str, role: str, record: object) -> None: ...
+
+        def struck(self, kind: str) -> None:
+            if kind == "reset":
+                raise ZeroDivisionError
+
+    plan = Plan(
+        cluster=Cluster(masters=1, agents=1),
+        workload=[Workload(name="w", items=9, command="sleep 1", cpus=1.0)],
+        fault=[
+            Fault(kind=FaultKind.PAUSE, target="agent:1", at_s=1.5),
+            Fault(kind=FaultKind.RESET, target="agent:1", at_s=2.0),
+        ],
+    )
+    with pytest.raises(ExceptionGroup) as told:
+        run_virtually(plan, listener=Listener())
+    assert told.group_contains(ZeroDivisionError)
+
+
 def test_a_shell_that_fails_is_told_of_and_the_run_is_no_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

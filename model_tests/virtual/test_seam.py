@@ -101,6 +101,37 @@ def test_who_is_stopped_does_nothing_until_he_goes_on() -> None:
     assert [word for word in said if word[0] == "a"] == [f"a{n}" for n in range(6)]
 
 
+def test_who_never_waits_needs_time_for_it_all_the_same() -> None:
+    async def main(whims: Whims) -> float:
+        while trio.current_time() < 1:
+            await trio.lowlevel.checkpoint()
+        return trio.current_time()
+
+    assert 1 <= seam.run(main, 0) < 1.1
+
+
+def test_what_a_stopped_process_has_asked_others_for_is_done() -> None:
+    async def main(whims: Whims) -> None:
+        async with trio.open_nursery() as nursery:
+            done = {name: trio.Event() for name in ("a", "b")}
+
+            async def do(name: str) -> None:
+                done[name].set()
+
+            async def ask() -> None:
+                whims.freeze("a")
+                seam.start_as("a", nursery, do, "a")
+                seam.start_as("b", nursery, do, "b")
+
+            seam.start_as("a", nursery, ask)
+            await trio.sleep(1)
+            assert not done["a"].is_set()
+            assert done["b"].is_set()
+            whims.thaw("a")
+
+    seam.run(main, 0)
+
+
 def test_everything_is_as_it_was_afterwards() -> None:
     before = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r
     order_of(0, 0.1)

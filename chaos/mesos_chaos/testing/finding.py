@@ -8,7 +8,9 @@ that this is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -84,8 +86,11 @@ def _wrong(run: Run) -> tuple[str, Broken] | None:
         broken = Broken(Catch.VIOLATION, violation.says, violation.text(), violation.action or "")
         return violation.party, broken
     if crashes:
-        party = "framework" if crashes[0].startswith("scheduler ") else "library"
-        return party, Broken(Catch.RAISED, crashes[0], "; ".join(crashes))
+        errors = (getattr(each, "error", None) for each in run.cluster.schedulers.values())
+        error = next((e for e in errors if isinstance(e, Exception)), None)
+        party = "library" if error is None or not _is_theirs(error) else "framework"
+        told = crashes if error is None else traceback.format_exception(error)
+        return party, Broken(Catch.RAISED, crashes[0], "\n".join(line.rstrip() for line in told))
     for breach in result.verdict.breaches:
         says = f"contract: {breach.clause}: {breach.says}"
         return "framework", Broken(Catch.VIOLATION, says, "\n".join(breach.lines()))
@@ -97,6 +102,26 @@ def _wrong(run: Run) -> tuple[str, Broken] | None:
     if result.leaks:
         return "library", Broken(Catch.LEAK, f"leak: {result.leaks[0]}", "; ".join(result.leaks))
     return None
+
+
+def _is_theirs(error: BaseException) -> bool:
+    """Whether code of the framework was at work when this was raised, and not the judge's."""
+    ours = {"mesos_ref", "mesos_chaos", "trio", "outcome", "h11", *sys.stdlib_module_names}
+    for leaf in _leaves(error):
+        frames = [frame for frame, _ in traceback.walk_tb(leaf.__traceback__)]
+        rooms = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+        if "mesos_spec" not in rooms and any(room not in ours for room in rooms):
+            return True
+    return False
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """What a group is made of."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _missed(run: Run, goal: Goal | None) -> tuple[str, Broken] | None:

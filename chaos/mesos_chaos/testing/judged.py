@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 import pytest
 import trio
 
-from mesos_chaos.plan import Cluster, Fault, FaultKind, Plan, Scenario, Workload, load_scenario
+from mesos_chaos.plan import (
+    Cluster,
+    Fault,
+    FaultKind,
+    Plan,
+    PlanError,
+    Scenario,
+    Workload,
+    load_scenario,
+)
 from mesos_chaos.testing.finding import Finding, Goal, Run, examine, shrunk
 from mesos_chaos.testing.site import Main
 from mesos_chaos.writing import scenario_text
@@ -47,6 +57,17 @@ class Asked:
     findings: Path  #: where to keep plans that something is wrong under
     folder: Path  #: of this test alone
     shrink_runs: int
+
+
+def seeds_of(options: Mapping[str, Any]) -> int:
+    """How many seeds a marker asks for.  Raises `PlanError`."""
+    odd = sorted(options.keys() - {"seeds"})
+    if odd:
+        raise PlanError(f"the mark `mesos` knows no {odd[0]!r}: it takes scenarios, and seeds=N")
+    seeds = options.get("seeds", 1)
+    if type(seeds) is not int or seeds < 1:
+        raise PlanError(f"seeds={seeds!r} is no number of runs: it must be 1 or more")
+    return seeds
 
 
 def plans_of(scenarios: tuple[Any, ...], seeds: int, seed: int | None) -> list[tuple[str, Plan]]:
@@ -129,8 +150,8 @@ class Mesos:
 
     def _kept(self, plan: Plan) -> Path:
         """The plan, written to a file."""
-        word = re.sub(r"\W+", "_", self.asked.test.rpartition("::")[2]).strip("_")
-        path = self.asked.findings / f"{word}.toml"
+        word = re.sub(r"\W+", "_", self.asked.test).strip("_")
+        path = self.asked.findings / f"{word[-120:]}.toml"
         title, why = f"Found by {word}", "Something is wrong under this plan: the test says what."
         bare = plan.bare().model_dump()
         scenario = Scenario.model_validate({**bare, "title": title, "why": why})

@@ -49,15 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def mesos(request: pytest.FixtureRequest, tmp_path: Path) -> Mesos:
     """Runs a framework under the scenarios of the test's marker, and fails the test if it must."""
     from mesos_chaos.plan import PlanError
-    from mesos_chaos.testing.judged import Asked, Mesos, plans_of
+    from mesos_chaos.testing.judged import Asked, Mesos, plans_of, seeds_of
 
     option = request.config.getoption
     marker = request.node.get_closest_marker("mesos")
     scenarios: tuple[Any, ...] = marker.args if marker is not None else ()
-    seeds = marker.kwargs.get("seeds", 1) if marker is not None else 1
-    if option("--mesos-plan") is not None:
-        scenarios, seeds = (option("--mesos-plan"),), 1
     try:
+        seeds = seeds_of(marker.kwargs if marker is not None else {})
+        if option("--mesos-plan") is not None:
+            scenarios, seeds = (option("--mesos-plan"),), 1
         plans = plans_of(scenarios, seeds, option("--mesos-seed"))
     except PlanError as error:
         raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None

@@ -15,7 +15,7 @@ from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.virtual.elections import Elections
 from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster, VirtualScheduler
 from mesos_chaos.virtual.processes import WALL_START_US, Process
-from mesos_chaos.virtual.seam import Whims
+from mesos_chaos.virtual.seam import Whims, start_as
 from mesos_chaos.virtual.streams import Network
 from mesos_ref.agent import core as agent_core
 from mesos_ref.agent.config import AgentConfig
@@ -44,13 +44,13 @@ class Alarms:
         return self._streams[stream]
 
     def at(self, due_us: int, do: Callable[[], object]) -> None:
-        """Do something at `due_us`, or now if that is past."""
+        """Do something at `due_us`, or now if that is past; even if who asks for it is stopped."""
 
         async def later() -> None:
             await trio.sleep_until(due_us / 1e6)
             do()
 
-        self._nursery.start_soon(later)
+        start_as("", self._nursery, later)
 
     def after(self, delay_us: int, do: Callable[[], object]) -> None:
         """Do something `delay_us` from now."""

@@ -27,9 +27,15 @@ class Contender:
     """A master that would lead, or does."""
 
     master: Any  #: its process
+    life: Life
     candidate: Candidate
     news: trio.MemorySendChannel[Leadership]
     epoch: int = 0  #: in which it was elected, if it was
+
+    @property
+    def can_lead(self) -> bool:
+        """Whether it may be elected."""
+        return not (self.epoch or self.life.dead or self.master.paused)
 
 
 class Elections:
@@ -54,7 +60,8 @@ class Elections:
 
     # ---- masters -----------------------------------------------------------------------------
     def join(self, contender: Contender) -> None:
-        """Take part from now on."""
+        """Take part from now on.  Who was killed did not withdraw."""
+        self._contenders = [c for c in self._contenders if not c.life.dead or c is self._leads]
         self._contenders.append(contender)
         self._after(DETECT_S, self._elect)
 
@@ -97,6 +104,7 @@ class Elections:
     def resumed(self, master: Any) -> None:
         """A master goes on: if it was replaced meanwhile, it will hear of it."""
         self._after(DEPOSED_S, lambda: self.look(master))
+        self._after(DETECT_S, self._elect)
 
     def _tell(self, contender: Contender) -> None:
         if contender in self._contenders and contender.epoch:
@@ -111,7 +119,7 @@ class Elections:
     def _elect(self) -> None:
         if self._leads is not None:
             return
-        able = [c for c in self._contenders if not c.epoch and not c.master.paused]
+        able = [c for c in self._contenders if c.can_lead]
         if not able:
             return
         chosen = self._leads = self._dice.choice(able)
@@ -140,7 +148,7 @@ class SimElection:
     @asynccontextmanager
     async def contend(self, candidate: Candidate) -> AsyncIterator[AsyncIterator[Leadership]]:
         send, receive = trio.open_memory_channel[Leadership](4)
-        contender = Contender(self._process, candidate, send)
+        contender = Contender(self._process, self._life, candidate, send)
         self._elections.join(contender)
         try:
             yield receive

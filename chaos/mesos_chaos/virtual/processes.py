@@ -15,7 +15,7 @@ import trio
 
 from mesos_chaos.sim.node import SimIds
 from mesos_chaos.virtual.disks import Disk, SimDisk
-from mesos_chaos.virtual.seam import PROCESS, Whims
+from mesos_chaos.virtual.seam import Whims, start_as
 from mesos_chaos.virtual.streams import Life, Network, SimNet
 from mesos_ref.ports.clock import TrioClock
 
@@ -58,6 +58,7 @@ class Process(ABC):
         self.life.dead = True
         self.lives = 0
         self.outcome: Any = None  #: what the last life that ended by itself came to
+        self.error: Exception | None = None  #: what its life failed with
         self._gone = trio.Event()
         self._gone.set()
 
@@ -87,18 +88,21 @@ class Process(ABC):
         self.lives += 1
         self.life = life = Life(self.machine)
         before, self._gone = self._gone, trio.Event()
-        self.world.nursery.start_soon(self._live, life, before, self._gone)
+        me = f"{self.role} {self.name}"
+        start_as(me, self.world.nursery, self._live, life, before, self._gone)
 
     async def _live(self, life: Life, before: trio.Event, gone: trio.Event) -> None:
-        PROCESS.set(f"{self.role} {self.name}")
         await before.wait()
         try:
             with life.scope:
-                outcome = await self.main(life)
+                outcome = None if life.dead else await self.main(life)
                 if not life.dead:
                     life.end(self.world.network)
                     self.ended(outcome)
         except Exception as error:  # the harness goes on, and tells
+            if life.killed:
+                return  # it has failed at nothing: it was no more
+            self.error = error
             self.world.crashes.append(f"{self.role} {self.name} failed: {_bare(error)!r}")
             life.end(self.world.network)
         finally:
@@ -107,6 +111,7 @@ class Process(ABC):
     def kill(self) -> None:
         """As SIGKILL does."""
         if self.alive:
+            self.life.killed = True
             self.life.end(self.world.network)
             self.life.scope.cancel()
         self.resume()

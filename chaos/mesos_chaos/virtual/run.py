@@ -40,8 +40,10 @@ def run_virtually(
                 cluster = VirtualCluster(
                     plan, nursery, whims, Path(folder), keep_lines=keep_lines, frameworks=frameworks
                 )
-                result = await _follow(cluster, listener)
-                cluster.close()
+                try:
+                    result = await _follow(cluster, listener)
+                finally:
+                    cluster.close()  # whoever is stopped goes on, or the nursery waits for ever
                 nursery.cancel_scope.cancel()
             return result, cluster
 

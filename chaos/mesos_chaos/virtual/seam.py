@@ -28,6 +28,7 @@ T = TypeVar("T")
 PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")
 
 IDLE_AT_MOST, IDLE_S = 500, 0.001  #: looks at a loop in which nothing can happen
+BUSY_AT_MOST, BUSY_S = 1000, 0.001  #: batches that take no time, and what each takes from then on
 HELD_AT_MOST = 5  #: batches that one task may be held back for, one after the other
 
 
@@ -35,13 +36,28 @@ class SeamError(RuntimeError):
     """This trio does not let itself be made deterministic the way we know."""
 
 
+def start_as(
+    process: str, nursery: trio.Nursery, do: Callable[..., Awaitable[Any]], *of: Any
+) -> None:
+    """Start a task of a process (of none: ``""``), whichever process asks for it."""
+    before = PROCESS.set(process)
+    try:
+        nursery.start_soon(do, *of)
+    finally:
+        PROCESS.reset(before)
+
+
 class JumpClock(trio.abc.Clock):
-    """Time that passes only when nothing can run, and then at once, to the next deadline."""
+    """Time that passes only when nothing can run, and then at once, to the next deadline.
+
+    Who looks again and again without waiting (`trio.sleep(0)`) needs time for it, too: a little.
+    """
 
     def __init__(self) -> None:
         self.stuck = trio.CancelScope()  #: cancelled where nothing can happen any more
         self._now_s = 0.0
         self._idle = 0
+        self._busy = 0
 
     def start_clock(self) -> None:
         """Nothing to start."""
@@ -51,6 +67,7 @@ class JumpClock(trio.abc.Clock):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Trio asks when nothing is ready: go there."""
+        self._busy = 0
         if deadline < inf:
             self._idle = 0
             self._now_s = max(self._now_s, deadline)
@@ -60,11 +77,18 @@ class JumpClock(trio.abc.Clock):
             self.stuck.cancel()
         return IDLE_S
 
+    def batch(self) -> None:
+        """Tasks are about to run."""
+        self._busy += 1
+        if self._busy > BUSY_AT_MOST:
+            self._now_s += BUSY_S
+
 
 class Whims:
     """Draws the order in which tasks run.  `hold_back` is the share of turns that are put off."""
 
-    def __init__(self, seed: int, hold_back: float = 0.0) -> None:
+    def __init__(self, seed: int, hold_back: float, clock: JumpClock) -> None:
+        self._clock = clock
         self.turns = 0  #: batches drawn so far
         self._hold_back = hold_back
         self._random = random.Random(f"{seed}/turns")
@@ -74,6 +98,7 @@ class Whims:
     def shuffle(self, batch: list[Any]) -> None:
         """Put a batch in order; trio takes it from its end.  What is held back is not in it."""
         self.turns += 1
+        self._clock.batch()
         self._random.shuffle(batch)
         ready, held = [], []
         for task in batch:
@@ -130,7 +155,8 @@ def run(main: Callable[[Whims], Awaitable[T]], seed: int, hold_back: float = 0.0
 
     Raises `SeamError` where every task waits for another one, and none for a time to come.
     """
-    whims, clock = Whims(seed, hold_back), JumpClock()
+    clock = JumpClock()
+    whims = Whims(seed, hold_back, clock)
 
     async def unless_stuck() -> T:
         with clock.stuck:

@@ -30,6 +30,7 @@ class Life:
     def __init__(self, machine: str) -> None:
         self.machine = machine
         self.dead = False
+        self.killed = False  #: it did not end by itself
         self.scope = trio.CancelScope()
         self.streams: dict[SimStream, None] = {}
         self.listeners: dict[SimListener, None] = {}
@@ -245,7 +246,9 @@ class SimListener:
         return self._waiting.popleft()
 
     def close(self) -> None:
-        """Nobody is let in any more."""
+        """Nobody is let in any more; who waits at the door is sent away."""
+        while self._waiting:
+            self._waiting.popleft().abort()
         self._network.listeners.pop((self.host, self.port), None)
         self.life.listeners.pop(self, None)
 
@@ -276,6 +279,8 @@ class SimNet:
         network, near = self._network, self._life.machine
         there, back = network.way(near, host), network.way(host, near)
         await there.cross()
+        if self._life.dead:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "who was killed dials nobody")
         listener = network.listeners.get((host, port))
         if listener is None:
             await back.cross()
@@ -285,7 +290,11 @@ class SimNet:
         theirs = SimStream(network, listener.life, listener.name_of(near), down, up)
         network.connected(near, host, mine, theirs)
         listener.knock(theirs)
-        await back.cross()
+        try:
+            await back.cross()
+        except BaseException:
+            mine.abort()  # who does not wait for the answer does not keep the connection
+            raise
         return mine
 
 
