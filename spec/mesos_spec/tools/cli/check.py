@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mesos_spec.tools.cli import engines, outputs
+from mesos_spec.tools.cli import beside, engines, outputs
 from mesos_spec.tools.cli.common import ExitCode, Misused, say_json
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ for example:
   mesos-spec check                    the quick models, which take seconds
   mesos-spec check offers kills       these two
   mesos-spec check --all --json       all that are meant to be finished, for a machine
+  mesos-spec check --all --jobs 0     the same, as many at once as there are cores
   mesos-spec check removal --max-seconds 60      as far as a minute goes
   mesos-spec check deposed --refines  is each step one of the ledger, or none there?
   mesos-spec check --coverage         and which actions and guards no model reached
@@ -59,6 +60,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="instead: does each model refine what it should, as the ledger?",
     )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=int,
+        default=1,
+        help="search so many models at once; 0: one for each core (1)",
+    )
     outputs.add(parser)
     engines.add(parser)
 
@@ -75,17 +83,21 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(report.HEAD)
     with _interruptible() as stopped:
-        for model in chosen.values():
+        models = list(chosen.values())
+        jobs = args.jobs or beside.cores()
+        args.silent = args.json or (jobs > 1 and len(models) > 1)
+
+        def search(model: Model[Any]) -> Result[Any]:
             result = engines.run(model, args, stopped)
-            result = result if stopped else _endless(result)
+            return result if stopped else _endless(result)
+
+        for result in beside.searched(models, search, jobs, stopped):
             results.append(result)
             if not args.json:
                 print(
                     "\n".join(filter(None, (report.row(result), report.details(result)))),
                     flush=True,
                 )
-            if stopped:
-                break
     code = report.worst(map(report.exit_code, results))
     outputs.tell(args, dict(zip(chosen, results)), len(chosen), int(code))
     return ExitCode.UNKNOWN if code is ExitCode.OK and len(results) < len(chosen) else code

@@ -71,7 +71,7 @@ def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Resu
     if args.engine == "numba" and find_spec("numba") is None:
         raise Misused("--engine numba: numba is not installed; it is in the extra `fast`")
     _check_files(args)
-    tick = Ticker(quiet=args.json)
+    tick = Ticker(quiet=args.silent)
 
     def show(so_far: Progress) -> None:
         rate = so_far.states / max(so_far.seconds, 0.001)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import Cells, Untold
@@ -30,7 +31,8 @@ class Graph(Generic[S]):
 
     def __init__(self, model: Model[S]) -> None:
         self.model = model
-        self.world = Memoised(model)
+        unasked = replace(model.spec, always=(), each_step=(), sometimes=())
+        self.world = Memoised(replace(model, spec=unasked))
         self.nodes: list[Row] = []
         self.found_by = array("q")  #: per state, the step that found it first
         self.depth = array("q")  #: per state, the length of a shortest way there

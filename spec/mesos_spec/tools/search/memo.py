@@ -29,20 +29,22 @@ from mesos_spec.kernel import (
 from mesos_spec.kernel.mail import without_quiet
 from mesos_spec.kernel.model import Model
 from mesos_spec.tools.search.blame import failure
-from mesos_spec.tools.search.questions import Packing, Question, Row, trimmed
+from mesos_spec.tools.search.questions import Leaf, Packing, Question, Row, differing, trimmed
+from mesos_spec.tools.search.remembered import ALL, Names, StepClaims, Written
 from mesos_spec.tools.search.worlds import (
     Asked,
     Broken,
     Letter,
     Raised,
     Step,
-    broken_by,
     delivered,
     letters,
 )
 
 S = TypeVar("S", bound=Cells)
 A = TypeVar("A")
+
+MET = 50_000  #: states that were met and not yet expanded, of which is kept whom they are near
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Way:
     bound: Mapping[str, Any]
     writes: tuple[tuple[int, int], ...]  # place, number
     delivers: tuple[Letter, ...]
-    breaks: Broken | None
+    written: Written  #: the same, with what is claimed of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ class Tried:
         taken[action] += times * sum(isinstance(way, Way) for way in self.ways)
         for (guard, held), often in self.asked.items():
             asked[action, guard, held] += times * often
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A state that was expanded, and all answers of it.
+
+    Whatever is asked of another state has the same answer, if it reads nothing that differs.
+    """
+
+    row: list[int]
+    asked: object  #: the actions that were asked; others may have other answers
+    #: None where it was not asked; and the places that what is claimed of its ways depends on.
+    tries: list[tuple[Leaf[Tried] | None, int]]
+    always: list[Leaf[Names] | None]
+
+
+_UNTRIED: tuple[None, int] = None, ALL
 
 
 class Memoised(Generic[S]):
@@ -89,7 +108,8 @@ class Memoised(Generic[S]):
             (action.name, self._question(action, given), fields)
             for action, given, fields in self._instances
         ]
-        self._always = [
+        self._claims = StepClaims(spec, packing)
+        self._always: list[tuple[str, Question[S, Names]]] = [
             (claim.name, Question(claim.name, packing, partial(claim.broken, given=given)))
             for claim in spec.always
             for given in unrolled(claim, start)
@@ -100,6 +120,10 @@ class Memoised(Generic[S]):
         self._cut = Question("the cut", packing, model.cut) if model.cut else None
         heads = spec.heads
         self._heads = Question("heads", packing, lambda s: [*heads(s)]) if heads else None
+        self._near = _Near(
+            [], self._tries, [_UNTRIED] * len(self._tries), [None] * len(self._always)
+        )
+        self._met: dict[Row, tuple[_Near, int, list[Leaf[Names] | None]]] = {}
         self._letters: dict[tuple[int, int], list[Letter]] = {}
         self._heard: dict[int, Question[S, bool]] = {}
         self._full: dict[tuple[int, int], bool] = {}
@@ -135,8 +159,7 @@ class Memoised(Generic[S]):
             writes = tuple((place(cell), number(place(cell), e[1])) for cell, e in effects.items())
         except Untold as e:
             raise Untold(f"{action.name}: {e}", action.source) from e
-        breaks = broken_by(self.spec, s, s.after(effects), effects)
-        return Way(bound, writes, delivered(effects), breaks)
+        return Way(bound, writes, delivered(effects), self._claims.of(effects, writes))
 
     def asker(self, name: str, ask: Callable[[S], A]) -> Callable[[Row], A]:
         """A question of one's own, remembered like those of the specification."""
@@ -151,27 +174,78 @@ class Memoised(Generic[S]):
         """Every action, for every way to bind its names."""
         found: list[Step[Row] | Raised] = []
         row = self._packing.widened(node)
-        for name, question, waits_for in self._tries:
-            if waits_for and self._with_mail(row, waits_for):
+        near, changed, always = self._met.pop(node) if node in self._met else self._meet(row)
+        waits: dict[tuple[str, ...], bool] = {(): False}
+        tries: list[tuple[Leaf[Tried] | None, int]] = []
+        for (name, question, waits_for), (leaf, claimed) in zip(self._tries, self._tried_at(near)):
+            if waits_for not in waits:
+                waits[waits_for] = bool(self._with_mail(row, waits_for))
+            if waits[waits_for]:
+                tries.append(_UNTRIED)
                 continue
-            for way in question.answer(row).ways:
-                if isinstance(way, Raised):
-                    found.append(way)
-                    continue
-                after = row.copy()
-                for place, number in way.writes:
-                    after[place] = number
-                found.append(Step(name, way.bound, trimmed(after), way.delivers, way.breaks))
+            if leaf is None or leaf.read & changed:
+                leaf, claimed = question.leaf(row), ALL
+            leaf.times += 1
+            tries.append((leaf, self._follow(name, leaf, row, claimed, changed, found)))
+        self._near = _Near(row, self._tries, tries, always)
         return found
+
+    def _follow(
+        self,
+        action: str,
+        leaf: Leaf[Tried],
+        row: list[int],
+        claimed: int,
+        changed: int,
+        found: list[Step[Row] | Raised],
+    ) -> int:
+        """Add the ways on to what was found; the places that what is claimed of them depends on.
+
+        Where none of those places has `changed`, it holds as it did.
+        """
+        asks = claimed < 0 or claimed & changed
+        claimed = 0 if asks else claimed
+        for way in leaf.answer.ways:
+            if isinstance(way, Raised):
+                found.append(way)
+                continue
+            breaks = None
+            if asks:
+                breaks, read = self._claims.broken_by(row, way.written, leaf.read)
+                claimed |= read
+            after = row.copy()
+            for place, number in way.writes:
+                after[place] = number
+            found.append(Step(action, way.bound, trimmed(after), way.delivers, breaks))
+        return claimed
 
     def broken(self, node: Row) -> Broken | None:
         """The first ALWAYS property that does not hold."""
         row = self._packing.widened(node)
-        for name, question in self._always:
-            bound = question.answer(row)
-            if bound is not None:
-                return name, bound
+        near, changed, _ = self._meet(row)
+        always: list[Leaf[Names] | None] = []
+        for (name, question), known in zip(self._always, near.always):
+            leaf = question.leaf(row) if known is None or known.read & changed else known
+            if leaf.answer is not None:
+                return name, leaf.answer
+            always.append(leaf)
+        if len(self._met) >= MET:
+            self._met.clear()
+        self._met[node] = near, changed, always
         return None
+
+    def breaks(self, node: Row, way: Way) -> Broken | None:
+        """The first property of steps that one way on from a state breaks."""
+        return self._claims.broken_by(self._packing.widened(node), way.written, 0)[0]
+
+    def _meet(self, row: list[int]) -> tuple[_Near, int, list[Leaf[Names] | None]]:
+        """A state that was expanded lately, where a state differs from it, and no answers yet."""
+        near = self._near
+        return near, differing(row, near.row), [None] * len(self._always)
+
+    def _tried_at(self, near: _Near) -> list[tuple[Leaf[Tried] | None, int]]:
+        """What actions did there, if they are those that are asked here."""
+        return near.tries if near.asked is self._tries else [_UNTRIED] * len(self._tries)
 
     def is_cut(self, node: Row) -> bool:
         """Whether the state is beyond the model's bounds."""

@@ -10,6 +10,7 @@ States are *rows*: tuples of small numbers, one per cell, where 0 is the cell's 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import EVERY_KEY, Cell, Cells, Untold, redo, show
@@ -97,6 +98,15 @@ class Packing(Generic[S]):
         return [*row, *[0] * (len(self.cells) - len(row))]
 
 
+def differing(row: list[int], other: list[int]) -> int:
+    """The places where two rows differ, as bits."""
+    bits = 0
+    for place, (one, two) in enumerate(zip_longest(row, other, fillvalue=0)):
+        if one != two:
+            bits |= 1 << place
+    return bits
+
+
 def trimmed(row: list[int]) -> Row:
     """`row` without the zeros at its end: one state is one row, however many cells are known."""
     end = len(row)
@@ -118,10 +128,11 @@ class Branch:
 class Leaf(Generic[A]):
     """Nothing more is read: this is the answer, and it was given so many times."""
 
-    __slots__ = ("answer", "times")
+    __slots__ = ("answer", "read", "times")
 
     def __init__(self, answer: A) -> None:
         self.answer = answer
+        self.read = 0  #: the places on the way here, as bits; all, if some have no place in a row
         self.times = 0
 
 
@@ -142,13 +153,18 @@ class Question(Generic[S, A]):
 
     def answer(self, row: list[int]) -> A:
         """What `ask` would say of the state that `row` stands for; `row` may grow."""
+        leaf = self.leaf(row)
+        leaf.times += 1
+        return leaf.answer
+
+    def leaf(self, row: list[int]) -> Leaf[A]:
+        """The answer, and what it depends on: it is that of each row that differs elsewhere."""
         node = self._root.next.get(0)
         while type(node) is Branch:
             node = node.next.get(row[node.place])
         if node is None or node is _AGAIN:
             node = self._learn(row)
-        node.times += 1
-        return node.answer
+        return node
 
     def _learn(self, row: list[int]) -> Leaf[A]:
         state = self._packing.show(row)
@@ -157,9 +173,10 @@ class Question(Generic[S, A]):
         at, key, end = self._root, 0, leaf
         for cell, value in reads.items():
             if cell[1] is EVERY_KEY:
-                end = _AGAIN
+                end, leaf.read = _AGAIN, -1
                 break
             place = self._packing.place(cell)
+            leaf.read |= 1 << place
             branch = at.next.setdefault(key, Branch(place))
             if type(branch) is not Branch or branch.place != place:
                 raise Untold(f"{self._name} reads {show(cell)} or not, and not by the state alone")

@@ -140,7 +140,8 @@ class Reduced(Memoised[S]):
 
     def _count_answers(self) -> int:
         tried = sum(len(question.leaves) for _, question, _ in self._tries)
-        return tried + sum(len(question.leaves) for _, question in self._always)
+        held = sum(len(question.leaves) for _, question in self._always)
+        return tried + held + self._claims.evaluations
 
     def _hold_against_images(self, node: Row, found: list[Step[Row] | Raised]) -> None:
         """Raise `Untold` where an image of a state has another future, or is judged otherwise."""
