@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from mesos_spec import progress
-from mesos_spec.kernel import Action, Eventually, How, receive
+from mesos_spec.domains import agents, epochs
+from mesos_spec.ids import AgentId, Epoch, FrameworkId
+from mesos_spec.kernel import Action, Eventually, How, Table, eventually, finite, receive, strong
 from mesos_spec.kernel.model import Model
 from mesos_spec.messages import Registered
 from mesos_spec.models import named
+from mesos_spec.models.cases import F1, F2, S1, S2, user
 from mesos_spec.models.of_progress import MODELS
 from mesos_spec.network import own_link
 from mesos_spec.state import State
@@ -114,3 +117,60 @@ def test_filters_that_never_end_are_found() -> None:
 
     lasso = lasso_of_mutant("offered-in-the-end", "forget_filter", forget_filter)
     assert "decline" in [step.action for step in (*lasso.steps, *lasso.cycle)]
+
+
+# ---- L4, where shares are equal ------------------------------------------------------------
+def equals(answer: str) -> Model[State]:
+    """Two frameworks that use nothing, and always want offers; how the first by name answers."""
+    base = named("next-in-the-end")
+    first, second = user(answer), user("decline now", of=F2)
+    programs = {
+        S1: first._replace(calls=frozenset({answer})),
+        S2: second._replace(calls=frozenset({"decline now"})),
+    }
+    return replace(base, bounds=base.bounds._replace(schedulers=Table(programs)))
+
+
+@eventually(
+    whenever=lambda s, epoch, agent, framework: bool(s.free(epoch, agent)),
+    fair=(
+        *progress.the_poorest_is_not_passed_over.fair,
+        *strong("call", each="scheduler"),
+    ),
+    epoch=epochs,
+    agent=agents,
+    framework=lambda s: [F2],
+)
+def everybody_is_offered(s: State, epoch: Epoch, agent: AgentId, framework: FrameworkId) -> bool:
+    """Whoever is as poor as anybody is offered what is free, some day."""
+    return any(one.framework == framework for one in s.offers[epoch, agent].values())
+
+
+def test_between_equals_the_name_decides_every_time() -> None:
+    """L4 speaks of the lowest share.  Of equals the first by name is next (D21), and who declines
+    for no time at all is next again: the other is never offered anything."""
+    model = equals("decline now")
+    found = explored(model)
+    assert found.verdict(progress.the_poorest_is_not_passed_over).ok
+    lasso = lasso_of(model, everybody_is_offered, found)
+    assert {step.action for step in lasso.cycle} >= {"fair_offer", "decline"}
+    tables = [
+        new
+        for step in lasso.cycle
+        for (field, _), (_, new) in step.changed.items()
+        if field == "offers"
+    ]
+    assert {one.framework for table in tables for one in table.values()} == {F1}
+
+
+def test_a_filter_that_lasts_lets_the_other_be_offered() -> None:
+    """Who declines for some time is passed over meanwhile; unless that is always over too soon."""
+    model = equals("decline")
+    found = explored(model)
+    assert "forget_filter" in {
+        step.action for step in lasso_of(model, everybody_is_offered, found).cycle
+    }
+    lasting = tuple(one for one in everybody_is_offered.fair if one.action != "forget_filter")
+    claim = replace(everybody_is_offered, fair=(*lasting, *finite("forget_filter")))
+    verdict = found.verdict(claim)
+    assert verdict.ok, verdict.says

@@ -84,11 +84,11 @@ PAIRS: tuple[Pair, ...] = (
     ),
     # updates
     Pair(
-        *("an update", "the link breaks", "it is lost, or counts twice", "unreachable"),
+        *("an update", "the link breaks", "it is lost, or counts twice", "told-in-the-end"),
         met.an_update_is_on_a_link_that_was_left,
     ),
     Pair(
-        *("an update", "re-registration", "the older of two states wins", "unreachable"),
+        *("an update", "re-registration", "the older of two states wins", "told-in-the-end"),
         met.an_update_and_a_registration_are_under_way,
     ),
     Pair(
@@ -96,7 +96,12 @@ PAIRS: tuple[Pair, ...] = (
         met.an_update_and_its_acknowledgement_pass_each_other,
     ),
     Pair(
-        *("ACKNOWLEDGE", "the agent's link breaks", "the queue waits for ever", "removal"),
+        *(
+            "ACKNOWLEDGE",
+            "the agent's link breaks",
+            "the queue waits for ever",
+            "restarts-without-checkpoints",
+        ),
         met.an_acknowledgement_is_on_a_link_that_was_left,
     ),
     Pair(
@@ -113,7 +118,7 @@ PAIRS: tuple[Pair, ...] = (
         seen.a_task_comes_too_late_for_its_executor,
     ),
     Pair(
-        *("the executor's end", "launch", "a second executor of that name", "executors"),
+        *("the executor's end", "launch", "a second executor of that name", "accepts"),
         met.a_task_is_sent_to_an_executor_that_has_ended,
     ),
     Pair(
@@ -130,19 +135,19 @@ PAIRS: tuple[Pair, ...] = (
     ),
     # agents
     Pair(
-        *("giving up", "a live task", "it counts as ended, and runs", "unreachable"),
+        *("giving up", "a live task", "it counts as ended, and runs", "forgotten"),
         seen.a_task_runs_on_an_agent_that_was_given_up,
     ),
     Pair(
-        *("giving up", "the task's end", "what ended is taken for unreachable", "unreachable"),
+        *("giving up", "the task's end", "what ended is taken for unreachable", "reconciliation"),
         seen.an_ended_task_is_lost_sight_of,
     ),
     Pair(
-        *("giving up", "re-registration", "the agent is there and given up", "unreachable"),
+        *("giving up", "re-registration", "the agent is there and given up", "given-up-in-the-end"),
         met.an_agent_returns_as_it_is_given_up,
     ),
     Pair(
-        *("a new link", "the old link", "the end of the old one ends the new", "unreachable"),
+        *("a new link", "the old link", "the end of the old one ends the new", "found-in-the-end"),
         seen.master_and_agent_disagree_on_the_link,
     ),
     Pair(
@@ -192,7 +197,7 @@ PAIRS: tuple[Pair, ...] = (
         met.a_framework_ends_while_its_agent_is_away,
     ),
     Pair(
-        *("removal", "SUBSCRIBE", "who was removed comes back", "failover"),
+        *("removal", "SUBSCRIBE", "who was removed comes back", "late-answers"),
         met.a_removed_framework_asks_to_come_back,
     ),
     Pair(
@@ -200,11 +205,11 @@ PAIRS: tuple[Pair, ...] = (
         met.a_framework_returns_that_was_forgotten,
     ),
     Pair(
-        *("the failover timeout", "SUBSCRIBE", "who is back is removed", "failover"),
+        *("the failover timeout", "SUBSCRIBE", "who is back is removed", "given-up-in-the-end"),
         met.a_framework_returns_as_its_time_runs_out,
     ),
     Pair(
-        *("SUBSCRIBE", "SUBSCRIBE of another", "two speak for one framework", "failover"),
+        *("SUBSCRIBE", "SUBSCRIBE of another", "two speak for one framework", "misfits"),
         met.two_ask_for_one_framework,
     ),
     # leaders
@@ -229,12 +234,12 @@ PAIRS: tuple[Pair, ...] = (
         met.a_task_runs_on_two_agents,
     ),
     Pair(
-        *("a new leader", "the agent comes first", "its framework is taken for new", "succession"),
+        *("a new leader", "the agent comes first", "its framework is taken for new", "asked-early"),
         seen.a_framework_is_known_only_from_its_tasks,
     ),
     Pair(
         *("a new leader", "the framework comes first", "its tasks are taken for lost"),
-        *("succession", met.a_framework_is_back_before_its_agent),
+        *("asked-early", met.a_framework_is_back_before_its_agent),
     ),
 )
 
