@@ -15,8 +15,10 @@ from typing import NamedTuple
 from docs.pages.text import code, page, table
 from mesos_chaos.plan import Scenario, load_scenario, shipped
 from mesos_chaos.sim.run import simulate
+from mesos_spec.framework import CONTRACT, GAINS
 from mesos_spec.kernel import Named
 from mesos_spec.mesos import ACTIONS, ALWAYS, EACH_STEP
+from mesos_spec.models import MODELS
 from mesos_spec.tools.judging.asking import MODELS_ONLY
 from mesos_spec.tools.judging.overheard import Overheard, listen
 from mesos_spec.tools.judging.verdict import Outcome
@@ -30,6 +32,8 @@ PROPERTIES: dict[str, Named] = {one.name: one for one in (*ALWAYS, *EACH_STEP)}
 
 #: Properties that a judge asks.
 ASKED = {one.name for one in (*WHOLE.always, *WHOLE.each_step)} - MODELS_ONLY
+
+CONTRACT_AND_GAINS = {*CONTRACT, *GAINS}
 
 HEAD = """\
 # Written by `make coverage`, which runs the scenarios.  Of each clause: how many of the runs
@@ -119,13 +123,51 @@ def coverage_page() -> str:
         "What is lost on its way, or told to an executor, the judge takes from its channel by "
         "itself; and of what never changes it asks only when it has changed, so that a run that "
         "conforms never puts it to the test.",
-        f"**Properties that only models are asked for** ({len(of_models)}; no trace ever is): "
+        f"**Properties that only models are asked for** ({len(of_models)}; no trace ever is, and "
+        "every [model](models.md) is, `offers` first): "
         f"{_links('properties', of_models)}.",
         f"## {took} actions that were taken",
         _table("actions", actions, runs),
         f"## {tested} properties that were put to the test",
         _table("properties", asked, runs),
+        *of_models_alone(),
     )
+
+
+def of_models_alone() -> list[str]:
+    """What is claimed of models by name: what must be seen, what happens in the end, the contract.
+
+    A model that does not see it, or does not keep it, fails `mesos-spec check`.
+    """
+    seen: dict[str, list[str]] = {}
+    ends: dict[str, list[str]] = {}
+    contract: dict[str, list[str]] = {}
+    for model in MODELS:
+        if model.expect is None:
+            continue
+        for wanted in model.spec.sometimes:
+            seen.setdefault(wanted.name, []).append(model.name)
+        for claim in model.spec.eventually:
+            ends.setdefault(claim.name, []).append(model.name)
+        for one in (*model.spec.always, *model.spec.each_step):
+            if one in CONTRACT_AND_GAINS:
+                contract.setdefault(one.name, []).append(model.name)
+    titles = (
+        ("SOMETIMES: what must be possible", seen),
+        ("EVENTUALLY: what happens in the end", ends),
+        ("The framework contract, and what it gains", contract),
+    )
+    blocks = [
+        "## What models are asked by name",
+        "`mesos-spec check MODEL` exercises it: the search must see it, or go to the end and find "
+        "it kept.  The clauses of the contract are also asked of each scenario's frameworks "
+        "(`model_tests/sim/test_contract.py`), each broken by some call in "
+        "`model_tests/spec/test_contract_models.py`.",
+    ]
+    for title, found in titles:
+        rows = [(code(name), ", ".join(map(code, names))) for name, names in found.items()]
+        blocks += [f"### {title} ({len(rows)})", table(("claim", "models"), rows)]
+    return blocks
 
 
 def _never(found: dict[str, Row]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesos_spec.__main__ import main
 from mesos_spec.examples import post_office, two_phase_commit
 from mesos_spec.examples.post_office import Bye, Post, Stamp
 from mesos_spec.kernel import Bag, Fifo, Table, Untold, action, always, require
@@ -143,3 +144,9 @@ def test_names_are_exchanged_wherever_they_are() -> None:
     assert other[0] == expected + {("a", 2): frozenset({"b"})}
     assert other[1:] == (Fifo([Stamp(1)]), Bag([Stamp(2), Bye()]), "ab", None)
     assert renamed(other, by) == value
+
+
+@pytest.mark.parametrize("engine", ["plain", "numpy", "numba"])
+def test_another_engine_is_refused(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "fleet", "--symmetry", "--engine", engine]) == 5
+    assert f"--symmetry: {engine} looks at every state" in capsys.readouterr().err

@@ -167,7 +167,12 @@ PAIRS: tuple[Pair, ...] = (
         seen.an_executor_does_not_come_back,
     ),
     Pair(
-        *("a task id used again", "its first end", "one task's end is the other's", "reuse"),
+        *(
+            "a task id used again",
+            "its first end",
+            "one task's end is the other's",
+            "reuse-at-once",
+        ),
         met.a_name_is_used_again_too_soon,
     ),
     # reconciliation
@@ -193,7 +198,7 @@ PAIRS: tuple[Pair, ...] = (
         met.an_executor_starts_as_its_framework_ends,
     ),
     Pair(
-        *("removal", "the agent is given up", "its tasks come back with it", "removal"),
+        *("removal", "the agent is given up", "its tasks come back with it", "removal-by-operator"),
         met.a_framework_ends_while_its_agent_is_away,
     ),
     Pair(
@@ -230,7 +235,7 @@ PAIRS: tuple[Pair, ...] = (
         met.a_framework_is_subscribed_with_two,
     ),
     Pair(
-        *("a new leader", "a task id used again", "one id, two tasks", "twins"),
+        *("a new leader", "a task id used again", "one id, two tasks", "twins-at-last"),
         met.a_task_runs_on_two_agents,
     ),
     Pair(

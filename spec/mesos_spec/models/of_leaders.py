@@ -57,6 +57,17 @@ REMOVED = model(
     sometimes=(seen.a_task_outlives_its_framework,),
 )
 
+REMOVED_AT_ONCE = model(
+    "removal-by-operator",
+    "An operator removes a framework while its agent is there, away or given up.",
+    "tear_down_by_operator mark_unreachable " + LINKS + WORK,
+    TORN_DOWN,
+    Counts(states=3718, steps=9035, depth=25, cut=110),
+    script=RUNNING,
+    prompt="calls events up",
+    room=1,
+)
+
 REMOVED_TOO = model(
     "removal-and-restarts",
     "The same, while the agent may also restart.",
@@ -120,6 +131,20 @@ MOVED = model(
     prompt="calls events up down",
 )
 
+MOVED_ON = model(
+    "twins-at-last",
+    "The same, once the new master leads.",
+    "end_reign turn_to register offer call executor_subscribes executor_updates "
+    "turn_scheduler_to ask_to_subscribe",
+    MOVED.bounds,
+    Counts(states=15800, steps=35013, depth=45),
+    script=(
+        *(*CLUSTER, *agent_up("a2"), *LAUNCHED[len(CLUSTER) :], ("run", {})),
+        ("lead", {"epoch": 2}),
+    ),
+    prompt="calls events up down",
+)
+
 REPLACED = model(
     "replacements",
     "Two schedulers speak for one framework, one after the other, under two masters.",
@@ -131,4 +156,7 @@ REPLACED = model(
     sometimes=(seen.a_scheduler_is_replaced,),
 )
 
-MODELS = (REPLACED, TAKEN_OVER, REMOVED, REMOVED_TOO, ELECTED, DEPOSED, SUCCEEDED, MOVED)
+MODELS = (
+    *(REPLACED, TAKEN_OVER, REMOVED, REMOVED_AT_ONCE, REMOVED_TOO, ELECTED),
+    *(DEPOSED, SUCCEEDED, MOVED, MOVED_ON),
+)

@@ -109,6 +109,28 @@ REUSED = model(
     room=1,
 )
 
+REUSED_AT_ONCE = model(
+    "reuse-at-once",
+    "The same, while what the master says is heard at once.",
+    "offer call resend " + LINKS + WORK,
+    cluster(agents=Table({A1: cpus(1)}), schedulers=Table({S1: user("accept again")}), links=2),
+    Counts(states=2062, steps=3255, depth=38),
+    script=RUNNING,
+    prompt="calls events up down",
+    room=1,
+)
+
+RESENT = model(
+    "resent-between-links",
+    "An agent that is about to be registered again has an update to repeat.",
+    "resend executor_updates " + LINKS,
+    cluster(links=2),
+    Counts(states=78, steps=149, depth=10),
+    script=RUNNING,
+    prompt="calls events up",
+    room=1,
+)
+
 LATE_TOO = model(
     "late-calls",
     "What is said of tasks arrives after its stream was lost, and perhaps replaced.",
@@ -201,6 +223,8 @@ MODELS = (
     REPEATED,
     REPEATED_OVER_LINKS,
     REUSED,
+    REUSED_AT_ONCE,
+    RESENT,
     LATE_TOO,
     AWAY,
 )

@@ -44,7 +44,7 @@ says on which line).
 """
 
 #: A model with at most this many pinned states is quick: it takes seconds.
-QUICK_STATES = 60_000
+QUICK_STATES = 30_000
 
 
 def add(parser: argparse.ArgumentParser) -> None:

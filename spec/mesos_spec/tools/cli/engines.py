@@ -29,7 +29,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         choices=NAMES,
         default="auto",
         help="plain asks everything anew and is the oracle, memo remembers, numpy and numba pack "
-        "states and look answers up; auto: memo for small models, else numba if it is there",
+        "states and look answers up; auto: memo for small models, else numba if it is there. "
+        "--symmetry, and what must happen in the end, are memo's whatever is chosen here",
     )
     parser.add_argument("--plain", action="store_true", help="the same as --engine plain")
     parser.add_argument(
@@ -68,6 +69,9 @@ def run(model: Model[Any], args: argparse.Namespace, stopped: list[str]) -> Resu
 
     if args.symmetry and not model.alike:
         raise Misused(f"{model.name} does not say which names are alike: look without --symmetry")
+    if args.symmetry and (args.plain or args.engine not in ("auto", "memo")):
+        engine = "plain" if args.plain else args.engine
+        raise Misused(f"--symmetry: {engine} looks at every state; memo does this: leave it out")
     if args.engine == "numba" and find_spec("numba") is None:
         raise Misused("--engine numba: numba is not installed; it is in the extra `fast`")
     _check_files(args)
