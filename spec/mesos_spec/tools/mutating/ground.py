@@ -24,6 +24,7 @@ from mesos_spec.tools.mutating.sites import GUARD, Site
 from mesos_spec.tools.search.checker import Limits, search
 from mesos_spec.tools.search.memo import Memoised, Tried, Way
 from mesos_spec.tools.search.questions import Row, trimmed
+from mesos_spec.tools.search.remembered import StepClaims
 from mesos_spec.tools.search.worlds import Raised, Step
 
 #: Each cell that a step changes, with the numbers of what it held and holds.
@@ -121,7 +122,7 @@ class Noting(Changing):
                     return [way]
                 to = _after(row, way)
                 to = self._same.setdefault(to, to)
-                found.append(Step(name, way.bound, to, way.delivers, way.breaks))
+                found.append(Step(name, way.bound, to, way.delivers, self.breaks(node, way)))
                 onward.append((to, marks))
                 if to == node:
                     self.idle.add(name)
@@ -203,6 +204,9 @@ class Mutated(Changing):
 
     def __init__(self, world: Noting, site: Site) -> None:
         self.__dict__.update(world.__dict__)
+        self._claims = StepClaims(
+            world.spec, world._packing
+        )  # what it learns is the mutant's alone
         self._tries = [
             (name, question, waits_for)
             if site.function not in may_run(_body(action))

@@ -73,8 +73,9 @@ class Pursuit:
                 known[id(tried)] = tried, *self._new_in(noted, tried)
             _, ways, lost = known[id(tried)]
             for way in ways:
-                if way.breaks is not None:
-                    self._notice(way.breaks[0])
+                breaks = self.world.breaks(node, way)
+                if breaks is not None:
+                    self._notice(breaks[0])
                 self._go(name, node, self.world.after(node, way))
             if lost:
                 self._expand(node)
