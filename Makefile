@@ -45,7 +45,7 @@ check: $(INSTALLED) ## lint, format, types, who imports whom
 	$(BIN)/lint-imports --no-logo
 
 models: $(INSTALLED) ## check the bounded models: every state, against the pinned counts
-	$(BIN)/mesos-spec check --jobs 0 $(ARGS)
+	$(BIN)/mesos-spec check --at-once 0 $(ARGS)
 
 chaos: $(INSTALLED) ## run the fault scenarios that come with the package
 	$(BIN)/mesos-chaos run $(ARGS)
@@ -55,7 +55,7 @@ bench: $(INSTALLED) ## measure what README's performance table says
 
 nightly: $(INSTALLED) ## everything, with many more examples and a new seed each time (hours)
 	$(BIN)/pytest -n auto --hypothesis-profile=nightly -m "" $(ARGS)
-	$(BIN)/mesos-spec check --nightly --jobs 0
+	$(BIN)/mesos-spec check --nightly --at-once 0
 	$(BIN)/mesos-chaos run
 
 docs: $(INSTALLED) ## write docs/reference anew from the code

@@ -30,7 +30,7 @@ def test_the_same_is_found_side_by_side(tmp_path: Path) -> None:
     wrong = tmp_path / "fails.py"
     wrong.write_text(FAILS)
     models = "kills", DIE_HARD, "calls-to-nobody", f"{wrong}:MODEL", "offered-in-the-end", COMMIT
-    alone, together = checked(*models, "--jobs", "1"), checked(*models, "--jobs", "2")
+    alone, together = checked(*models, "--at-once", "1"), checked(*models, "--at-once", "2")
     assert alone == together
     assert [one["model"] for one in together[1]][:3] == ["kills", "die_hard", "calls-to-nobody"]
     assert together[0] == 5

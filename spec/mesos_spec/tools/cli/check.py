@@ -26,7 +26,7 @@ for example:
   mesos-spec check                    the quick models, which take seconds
   mesos-spec check offers kills       these two
   mesos-spec check --all --json       all that are meant to be finished, for a machine
-  mesos-spec check --all --jobs 0     the same, as many at once as there are cores
+  mesos-spec check --all --at-once 0  the same, as many at once as there are cores
   mesos-spec check removal --max-seconds 60      as far as a minute goes
   mesos-spec check deposed --refines  is each step one of the ledger, or none there?
   mesos-spec check --coverage         and which actions and guards no model reached
@@ -61,7 +61,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead: does each model refine what it should, as the ledger?",
     )
     parser.add_argument(
-        "--jobs",
+        "--at-once",
         metavar="N",
         type=int,
         default=1,
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         print(report.HEAD)
     with _interruptible() as stopped:
         models = list(chosen.values())
-        jobs = args.jobs or beside.cores()
+        jobs = args.at_once or beside.cores()
         args.silent = args.json or (jobs > 1 and len(models) > 1)
 
         def search(model: Model[Any]) -> Result[Any]:
