@@ -31,6 +31,8 @@ FIGURES: Final = {
     "compiled_states_per_s": "large",
     "numpy_states_per_s": "large",
     "judge_steps_per_s": "judge",
+    "calm50_times_real": "simulation",
+    "busy50_times_real": "simulation",
 }
 
 

@@ -158,6 +158,21 @@ def faults() -> str:
 
 
 # ---- mutants -------------------------------------------------------------------------------
+#: Bugs that Apache Mesos had, and that cannot be had here before their feature is.
+WAITING = {
+    "quota": "MESOS-4527, 7099, 8293, 8339, 8604, 9692, 9786",
+    "reservations and volumes": "MESOS-5448, 5698, 6142, 7366, 9555",
+    "operations": "MESOS-8422, 9480, 9557, 10011",
+    "hierarchical roles and weights": "MESOS-5601, 9930",
+    "maintenance": "MESOS-4831, 10018",
+    "a registry": "MESOS-6445, and registering while a write is under way",
+    "attributes and capabilities that change": "MESOS-9124, 9554",
+    "versions of an agent's resources": "MESOS-7187",
+    "authorisation and principals": "MESOS-2842, 8624",
+    "watches in ZooKeeper": "MESOS-9426",
+}
+
+
 def mutants() -> str:
     """docs/reference/mutants.md."""
     shipped = shipped_mutants()
@@ -167,16 +182,24 @@ def mutants() -> str:
             " ".join(one.story.split()),
             requirements([one.breaks]),
             code(one.module),
+            ", ".join(map(str, one.tiers)),
         )
         for name, one in shipped.items()
     ]
+    simulated = sum(1 in one.tiers for one in shipped.values())
+    real = sum("MESOS-" in one.story for one in shipped.values())
     return page(
         "Mutants",
         "A mutant is a small source edit with a story: a bug that somebody once had, or could "
         "have. `mesos-chaos mutants` plants each in a process of its own and runs plans until "
         "something sees it; a mutant that nobody sees is a hole in the checking. The product "
-        "holds no trace of them.",
-        table(("mutant", "story", "breaks", "module"), rows),
-        f"{len(shipped)} mutants. Their files are in "
+        "holds no trace of them. [How they are hunted, and how to add "
+        "one](../explanation/chaos.md#mutants).",
+        f"{len(shipped)} mutants: {real} are bugs that Apache Mesos had; {simulated} are hunted "
+        f"in simulation (tier 1), {len(shipped) - simulated} are bugs of shells, hunted on real "
+        "processes (tier 3). Their files are in "
         "[`chaos/mesos_chaos/mutants`](../../chaos/mesos_chaos/mutants).",
+        table(("mutant", "story", "breaks", "module", "tier"), rows),
+        "## Waiting for their feature",
+        table(("feature", "bugs of Apache Mesos"), WAITING.items()),
     )

@@ -30,6 +30,8 @@ FIGURES = {
     "compiled_states_per_s": "… of models of millions, with the compiled kernel",
     "numpy_states_per_s": "… with numpy alone",
     "judge_steps_per_s": "steps of a trace judged",
+    "calm50_times_real": "simulated time of 50 agents that have little to do, by CPU time",
+    "busy50_times_real": "the same with ten tasks a second",
 }
 
 

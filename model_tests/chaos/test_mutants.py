@@ -37,6 +37,8 @@ BUDGET_S = 60.0
 SURVIVORS: dict[str, str] = {
     "double_of_a_task_is_let_live": "no plan has yet had one id in use on two agents at once",
     "old_link_is_heard": "a link that the agent has closed says nothing more in simulation",
+    "second_kill_is_swallowed": "a KILL that its executor never got comes again when it subscribes",
+    "executor_is_assumed_absent": "no plan has yet used an id again while its executor was ending",
     "lost_agent_still_counts": "the order changes only where agents of other shapes are left",
 }
 #: What catches a mutant must say what is wrong, in the words of a property, a guard or an oracle.
@@ -79,7 +81,7 @@ def test_it_fits_its_place_exactly_once(mutant: Mutant) -> None:
 
 def test_there_are_many_and_each_has_its_own_subject() -> None:
     assert len(SIMULATED) >= 60
-    assert len(SURVIVORS) <= 0.05 * len(SIMULATED)
+    assert len(SURVIVORS) <= 0.05 * len(SIMULATED)  # D12
     assert sum("MESOS-" in mutant.story for mutant in MUTANTS.values()) >= 30
     assert len(MUTANTS) - len(SIMULATED) >= 10
     assert SURVIVORS.keys() <= SIMULATED

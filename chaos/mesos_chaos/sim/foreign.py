@@ -228,7 +228,7 @@ class SimForeign:
         return TaskInfo(
             name="x",
             task_id=name or "t",
-            agent_id=agent if self._dice.random() < 0.95 else "another-agent",
+            agent_id=agent if self._dice.random() < 0.85 else "another-agent",
             resources=Resources.parse(f"cpus:{cpus};mem:16").to_wire(),
             command=CommandInfo(value=command) if executor is None and whole else None,
             executor=executor,

@@ -1,0 +1,43 @@
+"""Workloads with a name do what their name says, at the pace it says; links of schedulers break."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesos_chaos.plan import Fault, FaultKind, Plan, load_scenario
+from mesos_chaos.sim.named import busy50, calm50
+from mesos_chaos.sim.run import simulate
+
+
+@pytest.mark.parametrize(("plan", "rate"), [(calm50(8), 0.5), (busy50(2), 10.0)])
+def test_a_named_workload_keeps_its_pace(plan: Plan, rate: float) -> None:
+    result, cluster = simulate(plan)
+    assert result.exit_code == 0
+    assert len(cluster.agents) == 50
+    done_s = result.simulated_s - 5.0  # the aftermath
+    assert 0.5 * rate <= plan.workload[0].items / done_s <= 1.1 * rate
+
+
+def test_uneven_agents_have_more_each() -> None:
+    plan = load_scenario("broken_streams")[1]
+    uneven = plan.model_copy(update={"cluster": plan.cluster.model_copy(update={"uneven": True})})
+    _, cluster = simulate(uneven)
+    view = cluster.masters["m1"].core.view()
+    totals = [value["total"]["cpus"] for key, value in view.items() if key.startswith("agents/")]
+    assert sorted(totals) == [4000, 8000]
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_scheduler_that_is_cut_off_one_way_comes_back(direction: str) -> None:
+    plan = load_scenario("broken_streams")[1]
+    cut = Fault(
+        kind=FaultKind.CUT,
+        target="scheduler:few",
+        at_s=0.5,
+        for_s=3.0,
+        direction=direction,  # type: ignore[arg-type]
+    )
+    expect = plan.expect.model_copy(update={"must_see": []})
+    result, _ = simulate(plan.model_copy(update={"fault": [cut], "expect": expect}))
+    assert result.faults_done == ["cut few"]
+    assert result.exit_code == 0
