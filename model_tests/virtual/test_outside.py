@@ -6,16 +6,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
 
 from mesos_chaos.virtual import seam
+from mesos_chaos.virtual.cluster import Alarms
 from mesos_chaos.virtual.disks import Disk, SimDisk
+from mesos_chaos.virtual.elections import Contender, Elections, SimElection
 from mesos_chaos.virtual.processes import Process
 from mesos_chaos.virtual.seam import Whims
-from mesos_chaos.virtual.streams import Life, Network, SimNet
+from mesos_chaos.virtual.streams import UNREAD_BYTES, Life, Network, SimNet
+from mesos_ref.election.interface import Leadership
 from mesos_ref.ports.net import Stream
 
 FILE = Path("/state/journal")
@@ -115,6 +118,44 @@ def test_nobody_listens_where_the_process_was_killed() -> None:
             await SimNet(network, a).connect("b", 80)
         with pytest.raises(trio.BrokenResourceError):
             await near.receive_some()
+
+    on_two_machines(use)
+
+
+def test_who_sends_more_than_is_read_has_to_wait() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        most = b"x" * (UNREAD_BYTES + 1)
+        with trio.move_on_after(60) as waiting:
+            await near.send_all(most)
+        assert waiting.cancelled_caught
+        got = 0
+        while got < len(most):
+            got += len(await far.receive_some())
+        with trio.fail_after(60):
+            await near.send_all(b"y")
+
+    on_two_machines(use)
+
+
+def test_who_aborts_takes_back_what_has_not_arrived() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        network.delay(1_000_000, ("a", "b"))
+        await near.send_all(b"never mind")
+        near.abort()
+        with pytest.raises(trio.BrokenResourceError):
+            await far.receive_some()
+
+    on_two_machines(use)
+
+
+def test_a_connection_that_both_have_closed_is_forgotten() -> None:
+    async def use(network: Network, near: Stream, far: Stream, a: Life, b: Life) -> None:
+        there, back = network.way("a", "b"), network.way("b", "a")
+        assert (len(there.pipes), len(back.pipes)) == (1, 1)
+        await near.aclose()
+        await far.aclose()
+        assert not [*there.pipes, *back.pipes, *a.streams, *b.streams]
+        assert network.reset("a", "b") == 0
 
     on_two_machines(use)
 
@@ -254,3 +295,110 @@ def test_who_is_killed_says_nothing_more_to_anybody_and_lives_again() -> None:
     assert not talker.disk.files
     assert not world.crashes
     assert (talker.lives, talker.alive) == (2, False)
+
+
+class Lingerer(Process):
+    """Takes long to end."""
+
+    role = "lingerer"
+
+    async def main(self, life: Life) -> None:
+        self.world.wrote(self.name, f"begin {self.lives}".encode())
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(5)
+            self.world.wrote(self.name, f"end {self.lives - 1}".encode())
+
+
+def test_the_next_life_begins_when_the_last_one_is_gone() -> None:
+    async def main(whims: Whims) -> World:
+        async with trio.open_nursery() as nursery:
+            network = Network(lambda name: Random(name))
+            world = World(nursery=nursery, network=network, whims=whims, crashes=[], written=[])
+            lingerer = Lingerer(world, "a")
+            for _ in range(3):
+                lingerer.start()
+                await trio.sleep(1)
+                lingerer.kill()
+            lingerer.start()
+            await trio.sleep(20)
+            nursery.cancel_scope.cancel()
+        return world
+
+    written = seam.run(main, 0).written
+    assert written[:3] == [b"begin 1", b"end 3", b"begin 4"], "two were killed before they began"
+
+
+def of_masters(count: int, use: Callable[[Elections, list[Contender]], Awaitable[None]]) -> None:
+    """Run `use(elections, its contenders)`, a second after these have joined."""
+
+    async def main(whims: Whims) -> None:
+        async with trio.open_nursery() as nursery:
+            alarms = Alarms(nursery, 0)
+
+            def later(seconds: float, do: Callable[[], None]) -> None:
+                alarms.after(round(seconds * 1e6), do)
+
+            elections, candidate, contenders = Elections(Random(0), 10.0, later), cast(Any, "m"), []
+            for n in range(count):
+                send, _ = trio.open_memory_channel[Leadership](4)
+                master = Lingerer(World(), f"m{n}")
+                contenders.append(Contender(master, Life("m"), candidate, send))
+                elections.join(contenders[-1])
+            await trio.sleep(1)
+            await use(elections, contenders)
+
+    seam.run(main, 0)
+
+
+async def stop(elections: Elections, one: Contender, for_s: float) -> bool:
+    """Stop a master for a while; whether it led all the same at the end of it."""
+    one.master.paused = True
+    elections.paused(one.master)
+    await trio.sleep(for_s)
+    leads = elections.leader is one.master
+    one.master.paused = False
+    elections.resumed(one.master)
+    return leads
+
+
+def test_a_lease_runs_out_only_in_one_long_stop() -> None:
+    async def use(elections: Elections, contenders: list[Contender]) -> None:
+        (one,) = contenders
+        assert await stop(elections, one, 6)
+        await trio.sleep(1)
+        assert await stop(elections, one, 6)
+        await trio.sleep(1)
+        assert not await stop(elections, one, 12)
+
+    of_masters(1, use)
+
+
+def test_who_was_stopped_when_the_leader_died_is_elected_when_it_goes_on() -> None:
+    async def use(elections: Elections, contenders: list[Contender]) -> None:
+        (leads,) = [one for one in contenders if one.master is elections.leader]
+        (other,) = [one for one in contenders if one is not leads]
+        other.master.paused = True
+        elections.lost(leads.master)
+        await stop(elections, other, 5)
+        await trio.sleep(1)
+        assert elections.leader is other.master
+
+    of_masters(2, use)
+
+
+def test_a_deposed_leader_that_looks_is_told_at_once_and_once() -> None:
+    async def use(elections: Elections, contenders: list[Contender]) -> None:
+        (one,) = contenders
+        news: Any = one.news
+        SimElection(elections, one.master, one.life).look_now()
+        assert news.statistics().current_buffer_used == 1, "elected, and nothing else"
+        elections.depose(one.master)
+        SimElection(elections, one.master, one.life).look_now()
+        assert news.statistics().current_buffer_used == 2
+        await trio.sleep(5)
+        assert news.statistics().current_buffer_used == 2
+
+    of_masters(1, use)

@@ -50,6 +50,7 @@ class Elections:
         self._after = after
         self._contenders: list[Contender] = []
         self._leads: Contender | None = None
+        self._stops: dict[Any, object] = {}  #: the last time that each master was stopped
         self._leader: Leader | None = None
         self._news = trio.Event()
 
@@ -93,10 +94,12 @@ class Elections:
 
     def paused(self, master: Any) -> None:
         """A master was stopped: if it still is when its lease runs out, another may lead."""
-        epoch = self.epoch
+        epoch, stop = self.epoch, object()
+        self._stops[master] = stop
 
         def run_out() -> None:
-            if self.leader is master and master.paused and self.epoch == epoch:
+            still = master.paused and self._stops.get(master) is stop
+            if self.leader is master and still and self.epoch == epoch:
                 self._vacate()
 
         self._after(self.lease_s, run_out)
