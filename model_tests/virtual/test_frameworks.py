@@ -72,6 +72,18 @@ def test_a_framework_that_raises_is_at_fault() -> None:
     assert "KeyError('what I had in mind')" in says
 
 
+def test_what_is_no_framework_is_at_fault_and_told_so() -> None:
+    async def leaves(site: Site) -> None:
+        async with site.connect() as framework:
+            await framework.next_offer()
+            sys.exit(3)
+
+    party, says = wrong(leaves)
+    assert (party, "left with SystemExit" in says) == ("framework", True)
+    party, says = wrong(lambda site: 1)
+    assert (party, "must be an async function" in says) == ("framework", True)
+
+
 def test_the_end_of_a_killed_framework_is_no_failure_of_it() -> None:
     async def sulks(site: Site) -> None:
         try:

@@ -19,7 +19,7 @@ from mesos_chaos.plan import Plan
 from mesos_chaos.search.breaking import Broken, Catch
 from mesos_chaos.search.shrinking import Shrunk, shrink
 from mesos_chaos.sim.run import SimResult
-from mesos_chaos.testing.site import FrameworkUnderTest, Main
+from mesos_chaos.testing.site import FrameworkUnderTest, Main, Misuse
 from mesos_chaos.virtual.cluster import VirtualCluster
 from mesos_chaos.virtual.run import run_virtually
 
@@ -110,7 +110,8 @@ def _is_theirs(error: BaseException) -> bool:
     for leaf in _leaves(error):
         frames = [frame for frame, _ in traceback.walk_tb(leaf.__traceback__)]
         rooms = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
-        if "mesos_spec" not in rooms and any(room not in ours for room in rooms):
+        theirs = "mesos_spec" not in rooms and any(room not in ours for room in rooms)
+        if theirs or isinstance(leaf, Misuse):
             return True
     return False
 

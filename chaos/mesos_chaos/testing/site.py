@@ -7,6 +7,7 @@ when it returns.
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +20,10 @@ from mesos_chaos.virtual.streams import Life
 from mesos_ref.ports.disk import Disk
 from mesos_ref.scheduler.connecting import connect
 from mesos_ref.scheduler.library import Framework
+
+
+class Misuse(Exception):
+    """What is under test is no framework as it must be written here."""
 
 
 class Site:
@@ -68,7 +73,13 @@ class FrameworkUnderTest(Process):
     async def main(self, life: Life) -> Any:
         """One life of it: until the function returns."""
         dice = self.world.random(f"framework {self.name} {self.lives}")
-        return await self._main(Site(self, life, dice, self._masters))
+        try:
+            begun: Any = self._main(Site(self, life, dice, self._masters))
+            if not inspect.isawaitable(begun):
+                raise Misuse(f"a framework must be an async function: {self._main!r} is none")
+            return await begun
+        except* SystemExit as exits:
+            raise Misuse("a framework must return: this one left with SystemExit") from exits
 
     def ended(self, outcome: Any) -> None:
         super().ended(outcome)
