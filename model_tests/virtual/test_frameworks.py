@@ -166,6 +166,13 @@ def test_a_run_in_which_nothing_struck_proves_nothing() -> None:
     assert "no fault of the plan struck anybody (master.accept#99)" in says
 
 
+def test_a_run_that_did_not_show_what_it_must_proves_nothing() -> None:
+    expect = CALM.expect.model_copy(update={"must_see": ["shut_down_agent"]})
+    party, says = wrong(plain, CALM.model_copy(update={"expect": expect}))
+    assert party == "plan"
+    assert says == "the verdict is unknown: never seen, so nothing is proved of: shut_down_agent"
+
+
 def test_the_smallest_plan_has_the_fault_that_matters() -> None:
     def it_lived_once(run: Run) -> bool:
         return bool(run.returned["mine"] == 1)

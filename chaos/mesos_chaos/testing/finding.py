@@ -139,7 +139,10 @@ def _missed(run: Run, goal: Goal | None) -> tuple[str, Broken] | None:
 
 
 def _proves_nothing(run: Run) -> tuple[str, Broken] | None:
-    """Faults that were to strike, and did not: all of them."""
+    """Faults that were to strike, and did not: all of them; or a verdict that is none."""
+    doubts = run.result.verdict.doubts
+    if run.result.exit_code == 2 and doubts:
+        return "plan", Broken(Catch.UNSETTLED, f"the verdict is unknown: {doubts[0]}", doubts[0])
     faults, done = run.plan.fault, run.result.faults_done
     if not faults or any("nobody there" not in struck for struck in done):
         return None
