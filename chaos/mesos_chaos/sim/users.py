@@ -84,6 +84,7 @@ class User:
         self._want = workload
         self._dice = dice
         self._places: dict[str, tuple[str, str]] = {}  #: task → agent, executor
+        self._anew = ""  #: what its executors are called by besides, since one was gone
 
     # ---- offers --------------------------------------------------------------------------------
     def answer(self, offer: Offer) -> wire.Call | None:
@@ -123,7 +124,7 @@ class User:
     def _executor(self, item: int) -> ExecutorInfo:
         """Items share two executors on each agent."""
         return ExecutorInfo(
-            executor_id=f"{self._want.name}.x{item % 2}",
+            executor_id=f"{self._want.name}.x{item % 2}{self._anew}",
             command=CommandInfo(value="./executor"),
             resources=EXECUTOR.to_wire(),
         )
@@ -154,7 +155,13 @@ class User:
 
     # ---- what becomes of them ------------------------------------------------------------------
     def update(self, status: TaskStatus) -> None:
-        """The framework is told of a task."""
+        """The framework is told of a task.
+
+        Where a master takes an executor for alive that its agent knows to be gone, every task for
+        it is dropped, as on Mesos: who wants to get on gives his executors other names.
+        """
+        if status.state == "TASK_DROPPED" and status.reason == "REASON_EXECUTOR_TERMINATED":
+            self._anew = f".after-{status.task_id}"
         if status.state == "TASK_FINISHED" or status.state in ENDED:
             self._ended(status.task_id, status.state)
 

@@ -207,7 +207,10 @@ class _Search:
         scene.full = partial(judge._full, self.node)
         scene.calls = judge._calls(self.node, self.record)[sum(n == "call" for n, _ in taken) :]
         try:
-            return action.apply(judge.s, bind(action, scene))
+            bound = bind(action, scene)
+            if self.node.clock.too_soon(name, bound, self.record.now):
+                return None
+            return action.apply(judge.s, bound)
         except (Disabled, Untold, Unbound, wire.Unreadable, KeyError, TypeError, AssertionError):
             return None
 
