@@ -137,7 +137,7 @@ def test_a_plan_that_only_the_mutant_keeps_from_settling_is_a_catch_of_its_own_k
 ) -> None:
     found = only_hints(hunter, MUTANTS["unreachable_is_not_asked_again"])
     assert (found.kind, found.restless) == (Catch.UNSETTLED, [])
-    assert found.property == "does not settle: lost: 3 items are not done"
+    assert found.property.startswith("does not settle: lost: ")
 
 
 def test_a_failure_of_the_harness_is_no_catch(hunter: Hunter) -> None:

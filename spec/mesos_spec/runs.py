@@ -152,8 +152,9 @@ def know_framework(s: State, agent: AgentId) -> None:
     require(is_here(s, agent, heard.framework), "the agent has something of the framework")
 
     s.down[own_link(s, agent)] -= heard
-    if heard.framework in s.hosted[agent]:
-        s.hosted[agent] += {heard.framework: heard.info}
+    known = s.hosted[agent].get(heard.framework, None)
+    if known is not None:  # whether it checkpoints was said once and for all (FWK-8)
+        s.hosted[agent] += {heard.framework: heard.info._replace(checkpoint=known.checkpoint)}
     send_heads(s, agent, heard.framework)
 
 
