@@ -13,6 +13,7 @@ APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
 # Debian packages that `make demo` and `make test` use, each with its reason.
 DEBIAN += python3-venv # .venv, where python3 is Debian's own
 DEBIAN += curl         # a client we did not write: the HTTP API must please it too
+DEBIAN += chromium     # the page of a run has a script, and a browser runs it
 
 .PHONY: help demo test quick check models chaos bench nightly docs coverage mutants system-deps clean
 

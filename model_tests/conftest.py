@@ -84,6 +84,7 @@ NEEDS = {
         "run as root where /sys/fs/cgroup is writable",
     ),
     "curl": Need(lambda: shutil.which("curl") is not None, "make system-deps"),
+    "chromium": Need(lambda: shutil.which("chromium") is not None, "make system-deps"),
     "scipy": Need(lambda: find_spec("scipy") is not None, ".venv/bin/pip install -e '.[fast]'"),
     "kazoo": Need(lambda: find_spec("kazoo") is not None, ".venv/bin/pip install -e '.[zk]'"),
 }

@@ -104,7 +104,7 @@ def _data(line: Timeline) -> str:
 
 def _record(mark: Mark) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(mark.record)
-    kept = {key: value for key, value in plain.items() if value not in (None, [], 0)}
+    kept = {key: value for key, value in plain.items() if value is not None and value != []}
     if "heard" in kept:
         kept["heard"] = {key: value for key, value in kept["heard"].items() if value is not None}
     return {"by": mark.trace.who, "life": mark.trace.header.incarnation, **kept}
