@@ -326,6 +326,22 @@ REFUSED: list[tuple[str, dict[str, str], bytes, int, str]] = [
 ]
 
 
+#: What a real master would be told of an agent that is gone for good, with its tasks.
+MARK_GONE = {"type": "MARK_AGENT_GONE", "mark_agent_gone": {"agent_id": {"value": "a1"}}}
+
+
+def test_rec_5_no_agent_is_marked_gone() -> None:
+    """REC-5, PRT-7: nobody can ask for it, so its tasks are as they were, to everybody."""
+
+    async def see(cluster: Cluster) -> None:
+        before = await cluster.bench.operate("GET_TASKS")
+        assert before["tasks"]
+        assert (await cluster.bench.post(MARK_GONE, path="/api/v1")).status == 501
+        assert await cluster.bench.operate("GET_TASKS") == before
+
+    look(see)
+
+
 def test_each_refusal_has_its_status_and_a_sentence() -> None:
     async def see(cluster: Cluster) -> None:
         for row in REFUSED:

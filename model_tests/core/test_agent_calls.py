@@ -40,6 +40,7 @@ from model_tests.core.agent_bench import (
 
 
 def test_the_environment_of_a_command_executor_stock_clients_36() -> None:
+    """EXE-8: what the documentation promises, all of it."""
     bench = up()
     bench.run("t")
     [start] = bench.take(StartExecutor)
@@ -59,6 +60,7 @@ def test_the_environment_of_a_command_executor_stock_clients_36() -> None:
 
 
 def test_the_environment_of_a_custom_executor_cannot_overwrite_ours() -> None:
+    """EXE-8: its own variables, and over them ours."""
     bench = up()
     variables = (Variable(name="A", value="1"), Variable(name="MESOS_EXECUTOR_ID", value="x"))
     info = ExecutorInfo(

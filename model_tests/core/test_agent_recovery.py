@@ -121,6 +121,7 @@ def test_what_does_not_checkpoint_is_gone_and_destroyed_rcv_2() -> None:
 
 @pytest.mark.parametrize("aware", [True, False])
 def test_an_executor_that_did_not_survive_is_answered_for_rcv_3(aware: bool) -> None:
+    """RCV-6: as after a reboot, where none has survived."""
     bench = up()
     info = framework_info(partition_aware=aware)
     bench.run("t1", "e", info=info)

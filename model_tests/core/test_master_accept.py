@@ -57,7 +57,10 @@ def free(rig: Rig) -> str:
 
 
 def test_accept() -> None:
-    """OFR-21: the task is STAGING and charged, the agent is told, the rest is free and filtered."""
+    """OFR-21: the task is STAGING and charged, the agent is told, the rest is free and filtered.
+
+    TSK-5: nothing is charged for a command's executor, and it is nobody's.
+    """
     rig, who, link = offered()
     info = task("t1")
     rig.accept(who, info)
@@ -251,7 +254,7 @@ def command(**variable: Any) -> CommandInfo:
     ],
 )
 def test_a_bad_task(bad: TaskInfo, why: str) -> None:
-    """Section 6, OFR-15, TSK-9: an error with a sentence; it never exists, nothing is charged."""
+    """Section 6, OFR-15, TSK-9, A3: an error with a sentence; it never exists, nobody pays."""
     rig, who, link = offered()
     rig.accept(who, bad)
     assert rig.statuses(who) == [(bad.task_id, *ERROR)]

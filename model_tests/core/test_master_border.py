@@ -138,7 +138,7 @@ def test_turn_away_a_stream_that_is_in_use() -> None:
     ],
 )
 def test_turn_away_what_comes_to_nothing(kind: str, part: Any, status: int) -> None:
-    """FWK-21, API 1.5 row 18: nothing is changed by these."""
+    """FWK-21, REC-12, API 1.5 row 18: nothing is changed by these; operations are not in."""
     rig = Rig()
     who = rig.subscribe()
     before = rig.core.view()

@@ -54,7 +54,7 @@ def test_subscribe_never_gives_an_id_twice() -> None:
 
 
 def test_subscribe_is_a_failover() -> None:
-    """FWK-3, OFR-6, S13: old stream told and closed; offers void without RESCIND; tasks kept."""
+    """FWK-3, FWK-6, OFR-6, S13: old stream told, closed; offers void, no RESCIND; tasks kept."""
     rig = Rig()
     old, link = rig.running()
     rig.tick()
@@ -221,6 +221,14 @@ def test_a_capability_nobody_knows_is_none() -> None:
 
 
 # lose_framework, give_up_framework ----------------------------------------------------------------
+
+
+def test_a_silent_framework_is_not_given_up() -> None:
+    """FWK-22: nobody misses a word of it while its stream is open, for days."""
+    rig = Rig()
+    who = rig.subscribe(failover_timeout=1.0)
+    assert "give_up_framework" not in rig.run_for(3 * 24 * 3600)
+    assert rig.core.view()[f"frameworks/{who.framework_id}"]["standing"] == "connected"
 
 
 def test_lose_framework() -> None:

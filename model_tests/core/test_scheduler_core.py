@@ -207,6 +207,7 @@ def test_what_an_abandoned_connection_says_is_not_heard() -> None:
 
 
 def test_offers_are_held_until_used_rescinded_or_void() -> None:
+    """OFR-3, S20: one event may bring several, and each is held by itself."""
     desk = Desk()
     desk.subscribe()
     desk.hear(EventHeard("s1", 1, offers("o1", "o2", "o3", "o4")))

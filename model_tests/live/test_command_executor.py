@@ -48,6 +48,7 @@ async def result(tmp_path: Path, command: str | dict[str, Any], **more: Any) -> 
 
 @live
 async def test_a_command_runs_to_its_end(tmp_path: Path) -> None:
+    """EXE-10, EXE-14, and EXE-8: what it writes is in its sandbox."""
     async with cluster(tmp_path, launch("t", "echo hello; echo there >&2")) as (host, agent, _):
         await host.start("t")
         status = await agent.until_over("t")
@@ -77,6 +78,7 @@ async def test_a_command_runs_to_its_end(tmp_path: Path) -> None:
 )
 @live
 async def test_a_command_fails(tmp_path: Path, command: str | dict[str, Any], message: str) -> None:
+    """EXE-14: the message says how it ended."""
     status, _ = await result(tmp_path, command)
     assert status.state == "TASK_FAILED"
     assert message in status.message
@@ -90,6 +92,7 @@ async def test_arguments_are_the_whole_argv(tmp_path: Path) -> None:
 
 @live
 async def test_environment_and_directory(tmp_path: Path) -> None:
+    """EXE-8: the task's own variables, Mesos' ones, and the sandbox to work in."""
     variables = [{"name": "A", "value": "1 2"}, {"name": "MESOS_CHECKPOINT", "value": "mine"}]
     command = {
         "value": 'echo "$A $MESOS_CHECKPOINT $MESOS_EXECUTOR_ID"; [ "$PWD" = "$MESOS_SANDBOX" ]',
@@ -129,6 +132,7 @@ async def test_an_unknown_user_fails_the_task(tmp_path: Path) -> None:
 @pytest.mark.parametrize("capable", [True, False])
 @live
 async def test_a_kill_ends_the_command(tmp_path: Path, capable: bool) -> None:
+    """KIL-7, UPD-16: TASK_KILLING to those who know it only."""
     async with cluster(tmp_path, launch("t", SLEEP)) as (host, agent, _):
         agent.capabilities = ["TASK_KILLING_STATE"] if capable else []
         await host.start("t")
@@ -145,6 +149,7 @@ async def test_a_kill_ends_the_command(tmp_path: Path, capable: bool) -> None:
 
 @live
 async def test_a_command_that_shrugs_is_killed_when_the_grace_is_over(tmp_path: Path) -> None:
+    """KIL-7."""
     command = "trap '' TERM; echo $$; while :; do sleep 0.05; done"
     async with cluster(tmp_path, launch("t", command)) as (host, agent, _):
         await host.start("t")
@@ -159,6 +164,7 @@ async def test_a_command_that_shrugs_is_killed_when_the_grace_is_over(tmp_path: 
 
 @live
 async def test_killed_even_if_it_then_exits_in_order(tmp_path: Path) -> None:
+    """KIL-7: a kill is a kill, whatever the exit status."""
     command = "trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done"
     async with cluster(tmp_path, launch("t", command)) as (host, agent, _):
         await host.start("t")
@@ -194,6 +200,7 @@ async def test_nothing_of_a_task_outlives_its_terminal_update(tmp_path: Path) ->
 
 @live
 async def test_a_task_has_only_so_long(tmp_path: Path) -> None:
+    """EXE-11."""
     limit = {"max_completion_time": {"nanoseconds": 50_000_000}}
     status, _ = await result(tmp_path, "trap '' TERM; sleep 1000", **limit)
     assert status.state == "TASK_FAILED"

@@ -62,6 +62,7 @@ async def test_a_run_has_its_sandbox_and_nothing_of_ours(tmp_path: Path) -> None
 
 @live
 async def test_limits(tmp_path: Path) -> None:
+    """I1: resource limits are an executor's own."""
     async with hosted(tmp_path) as host:
         await host.shell("e", "ulimit -n; ulimit -c", rlimits=(RLimit("NOFILE", 33, 44),))
         assert (await host.written("e")).splitlines()[0] == "33"
@@ -305,6 +306,7 @@ def test_an_unknown_exit_is_an_end(tmp_path: Path) -> None:
 
 
 def test_a_reused_pid_is_somebody_else() -> None:
+    """RCV-6: so is every process of an earlier boot, whatever its number."""
     mine = processes.identity(os.getpid())
     assert mine is not None
     assert processes.is_alive(mine)

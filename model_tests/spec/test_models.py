@@ -8,7 +8,7 @@ import pytest
 
 from mesos_spec.mesos import ACTIONS, ALWAYS, EACH_STEP, SUBJECTS
 from mesos_spec.models import MODELS, named
-from mesos_spec.models.equivalent import FOREIGN, UNREACHED
+from mesos_spec.models.equivalent import UNREACHED
 from mesos_spec.models.interactions import PAIRS, Pair, with_meetings
 from mesos_spec.models.meetings import a_kill_comes_after_the_end
 from mesos_spec.models.settings import CHOICES, HEARERS
@@ -18,9 +18,6 @@ from mesos_spec.tools.search.guards import written_guards
 from model_tests.spec.searches import QUICK, SLOW, guards, search
 
 PAGE = Path(__file__).parents[2] / "spec" / "interactions.md"
-
-#: Actions that no quick model takes, and why.
-IDLE = {"foreign_call": FOREIGN}
 
 #: Guards that hold whenever a model asks them.
 NEVER_BROKEN = {
@@ -63,15 +60,14 @@ def test_every_model_is_asked_every_claim() -> None:
 
 def test_every_action_happens_in_a_finished_model() -> None:
     taken = {name for model in QUICK for name, times in search(model.name).taken.items() if times}
-    assert ACTIONS.keys() - taken == IDLE.keys()
+    assert ACTIONS.keys() == taken
 
 
 def test_every_guard_is_asked_and_answered_both_ways() -> None:
     asked = guards()
     written = [(name, says) for name, one in ACTIONS.items() for says in written_guards(one)]
-    idle = [pair for pair in written if pair[0] not in IDLE]
-    assert [pair for pair in idle if not asked[(*pair, True)]] == []
-    assert {pair for pair in idle if not asked[(*pair, False)]} == NEVER_BROKEN
+    assert [pair for pair in written if not asked[(*pair, True)]] == []
+    assert {pair for pair in written if not asked[(*pair, False)]} == NEVER_BROKEN
 
 
 def test_every_action_either_is_a_choice_or_hears() -> None:

@@ -43,6 +43,13 @@ def of_known(s: State, line: LineId, u: TaskUpdate) -> bool:
     return is_report(s, line.epoch, u)
 
 
+def of_cut_off(s: State, line: LineId, u: TaskUpdate) -> bool:
+    """The master knows the task, and its agent is disconnected, but not given up."""
+    home = s.home[line.epoch, u.task]
+    cut_off = home and s.agents[line.epoch, home].standing == Standing.DISCONNECTED
+    return bool(cut_off) and of_known(s, line, u)
+
+
 def of_lost_sight(s: State, line: LineId, u: TaskUpdate) -> bool:
     """The task was on an agent that was given up."""
     return not of_known(s, line, u) and s.home[line.epoch, u.task] is not None
@@ -84,11 +91,13 @@ ROWS: dict[str, Row] = {
     "REC-7": one(UNREACHABLE, of_lost_sight),
     "REC-7, not partition aware": one(LOST, of_lost_sight, aware=False),
     "REC-8": all_of_them,
+    "REC-9": one(None, of_cut_off),
 }
 
 
-#: A finished model in which each happens; the other rows of the requirements are left out of the
-#: specification: no agent is gone for good (REC-5), operations are not in (REC-12).
+#: A finished model in which each happens.  The other rows of the requirements are left out of the
+#: specification, and cores are held to that: no agent is gone for good (REC-5,
+#: `api/test_operator_api.py`), operations are not in (REC-12, `core/test_master_border.py`).
 WHERE = {
     "REC-1": "reconciliation",
     "REC-2": "asked-again",
@@ -101,6 +110,7 @@ WHERE = {
     "REC-7": "answered-in-the-end",
     "REC-7, not partition aware": "answered-in-the-end",
     "REC-8": "reconciliation",
+    "REC-9": "reconciliation",
 }
 
 

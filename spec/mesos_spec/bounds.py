@@ -18,7 +18,8 @@ class Program(NamedTuple):
     """A scheduler's user: what it wants to be, and what it may ask for.
 
     `framework` is the id it knows from before (a scheduler that takes over); `tasks` are those it
-    may launch, each once; `calls` are the kinds of call it may make, by the names of the messages.
+    may launch, each once; `calls` are the kinds of call it may make, by the names of the messages;
+    `foreign` are those it may make without our library, on any stream, as any framework.
     """
 
     framework: FrameworkId | None = None
@@ -27,6 +28,7 @@ class Program(NamedTuple):
     usable: bool = True
     tasks: tuple[TaskAsk, ...] = ()
     calls: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
 
 
 class Bounds(NamedTuple):

@@ -26,7 +26,6 @@ from mesos_spec.ids import (
 from mesos_spec.kernel import Among, Table
 from mesos_spec.messages import (
     Accept,
-    AnyCall,
     Decline,
     ExecutorUpdate,
     Offers,
@@ -105,10 +104,11 @@ def fresh_lines(s: State, scheduler: SchedulerId) -> list[LineId]:
     """The first line to the scheduler's master that nobody has, and nothing is under way on."""
     epoch = s.scheduler[scheduler].epoch
     mine = (line for line in lines_to(s, epoch) if line.scheduler == scheduler)
-    return [line for line in mine if _is_fresh(s, line)][:1]
+    return [line for line in mine if is_fresh(s, line)][:1]
 
 
-def _is_fresh(s: State, line: LineId) -> bool:
+def is_fresh(s: State, line: LineId) -> bool:
+    """Whether nobody has a line, and nothing is under way on it or heard of it."""
     (stream,) = stream_for(s, line)
     heard = {s.frameworks[line.epoch, f].stream for f in s.bounds.frameworks}
     busy = s.calls[line] or s.events[stream] or s.answer[line] or stream in heard
@@ -293,8 +293,3 @@ def either(s: State) -> tuple[bool, bool]:
 def some_bytes(s: State) -> tuple[str]:
     """What is in a message: nothing depends on it."""
     return ("data",)
-
-
-def no_calls(s: State, line: LineId) -> list[AnyCall]:
-    """In a model, foreign schedulers keep still."""
-    return []

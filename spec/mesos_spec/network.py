@@ -16,13 +16,13 @@ from mesos_spec.domains import (
     lines,
     links,
     named_executors,
-    no_calls,
     streams,
 )
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, LinkId, SchedulerId, StreamId
 from mesos_spec.kernel import Fifo, action, require
 from mesos_spec.messages import AnyCall, Event, FrameDown
 from mesos_spec.state import Reign, Standing, State
+from mesos_spec.users import foreign_calls
 
 NO_LINK = LinkId(AgentId(""), "")  #: nothing is ever in flight on it
 NO_STREAM = StreamId(SchedulerId(""), "")  #: nor on this
@@ -128,7 +128,7 @@ def executor_hears(s: State, stream: tuple[AgentId, FrameworkId, str]) -> None:
     s.to_executor[stream] -= told.mail[0]
 
 
-@action("calls", line=lines, message=no_calls)
+@action("calls", line=lines, message=foreign_calls)
 def foreign_call(s: State, line: LineId, message: AnyCall) -> None:
     """A scheduler that is not ours calls, on a connection of its own: anything, at any time."""
     s.calls[line] += message

@@ -94,11 +94,12 @@ def who_asks_has_said_so(before: State, after: State, scheduler: SchedulerId) ->
 
 @each_step("calls", at="calls", cites=("FWK-1",), line=lines)
 def who_asks_waits_for_the_answer(before: State, after: State, line: LineId) -> bool:
-    """A scheduler that asks to be taken on waits on the line that it asked on (FWK-1)."""
+    """A scheduler of ours that asks to be taken on waits on the line that it asked on (FWK-1)."""
+    ours = not before.bounds.schedulers[line.scheduler].foreign
     calls = sent(before.calls[line], after.calls[line])
     me = after.scheduler[line.scheduler]
     asks = any(isinstance(one, Subscribe) for one in calls)
-    return not asks or (me.line, me.mood) == (line, Mood.SUBSCRIBING)
+    return not (ours and asks) or (me.line, me.mood) == (line, Mood.SUBSCRIBING)
 
 
 @always(cites=("S19", "FWK-12"), line=lines)

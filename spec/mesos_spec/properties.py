@@ -265,13 +265,22 @@ def a_registered_agent_hides_nothing(s: State, epoch: Epoch, agent: AgentId) -> 
         return True
     for task, run in s.runs[agent].items():
         elsewhere = s.home[epoch, task] not in (None, agent)
-        removed = s.frameworks[epoch, task.framework].standing == Standing.REMOVED
-        known = task in s.tasks[epoch, agent]
-        if run.phase != Phase.ENDED and not (known or removed or elsewhere):
+        known = task in s.tasks[epoch, agent] or elsewhere or run.phase == Phase.ENDED
+        if not known and not is_ending(s, epoch, agent, task.framework):
             return False
-    mine = [key for key, one in s.runners[agent].items() if not (one.command or one.disowned)]
-    served = (s.frameworks[epoch, key.framework].standing != Standing.REMOVED for key in mine)
-    return all(key in s.executors[epoch, agent] or not w for key, w in zip(mine, served))
+    return all(
+        key in s.executors[epoch, agent] or is_ending(s, epoch, agent, key.framework)
+        for key, one in s.runners[agent].items()
+        if not (one.command or one.disowned)
+    )
+
+
+def is_ending(s: State, epoch: Epoch, agent: AgentId, framework: FrameworkId) -> bool:
+    """Whether a framework was removed; forgotten since, perhaps, while an agent is yet to hear."""
+    if s.frameworks[epoch, framework].standing == Standing.REMOVED:
+        return True
+    orders = s.down[own_link(s, agent)].mail
+    return any(isinstance(o, ShutdownFramework) and o.framework == framework for o in orders)
 
 
 @always(cites=("L1", "AGT-9", "UPD-7"), epoch=epochs, agent=agents)

@@ -2,18 +2,31 @@
 
 A `Program` says which kinds of call its user makes.  Tasks are launched once each, offers are used
 while they are held, or while somebody else holds them (`steal`); killing and asking is possible at
-any time.  Nobody calls while the line is full.
+any time.  Who has a connection of its own, and not our library, calls in anybody's name and names
+any stream (`foreign_calls`).  Nobody calls while the line is full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 from mesos_spec.bounds import Program
-from mesos_spec.domains import fresh_frameworks
-from mesos_spec.ids import AgentId, FrameworkId, OfferId, SchedulerId, StreamId, TaskId, Uuid
+from mesos_spec.domains import fresh_frameworks, is_fresh, streams
+from mesos_spec.ids import (
+    AgentId,
+    FrameworkId,
+    LineId,
+    OfferId,
+    SchedulerId,
+    StreamId,
+    TaskId,
+    Uuid,
+)
 from mesos_spec.messages import (
     Accept,
+    Acknowledge,
+    AnyCall,
     Call,
     Decline,
     EndExecutor,
@@ -30,6 +43,7 @@ from mesos_spec.messages import (
 from mesos_spec.state import Mood, State
 
 Caller = tuple[FrameworkId, StreamId]
+SUBSCRIBE = "subscribe"  #: what `Program.foreign` says beside the kinds of call
 
 
 def asks(s: State, scheduler: SchedulerId) -> list[Subscribe]:
@@ -51,6 +65,20 @@ def calls_of(s: State, scheduler: SchedulerId) -> Iterator[Call]:
     program = s.bounds.schedulers[scheduler]
     for kind in sorted(program.calls):
         yield from KINDS[kind](s, scheduler, program, (me.framework, me.stream))
+
+
+def foreign_calls(s: State, line: LineId) -> Iterator[AnyCall]:
+    """Every call that somebody may make on a connection of his own, whoever he says he is."""
+    me = line.scheduler
+    program = s.bounds.schedulers[me]
+    if not program.foreign or len(s.calls[line]) >= s.bounds.room:
+        return
+    for who in product(s.bounds.frameworks, streams(s)):
+        for kind in sorted(program.foreign & KINDS.keys()):
+            yield from KINDS[kind](s, me, program, who)
+    if SUBSCRIBE in program.foreign and is_fresh(s, line):
+        for framework in (*[None for _ in fresh_frameworks(s)[:1]], *s.bounds.frameworks):
+            yield Subscribe(framework, program.info, program.suppressed, program.usable)
 
 
 def owed_tasks(s: State, scheduler: SchedulerId) -> list[TaskId]:
@@ -191,6 +219,12 @@ def _tear_down(s: State, me: SchedulerId, program: Program, who: Caller) -> Iter
     yield Teardown(*who)
 
 
+def _acknowledge(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
+    for other in s.bounds.schedulers:
+        for (task, uuid), agent in s.owed[other].items():
+            yield Acknowledge(*who, agent, task, uuid)
+
+
 def _other(s: State, me: SchedulerId, program: Program, who: Caller) -> Iterator[Call]:
     yield OtherCall(*who, "REQUEST")
 
@@ -219,5 +253,6 @@ KINDS: dict[str, Kind] = {
     "suppress": _suppress,
     "suppress other": _suppress_other,
     "tear down": _tear_down,
+    "acknowledge": _acknowledge,
     "other": _other,
 }

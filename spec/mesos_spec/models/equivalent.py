@@ -48,7 +48,6 @@ EQUIVALENT: dict[str, str] = {
 DOMAIN = "a model tries only what its domains say; a trace may name anything"
 ADDRESS = "each master of a model has an address of its own; on real ones it may have changed hands"
 LEFT = "an agent leaves the link to an older leader, or a lost one, before it hears anything else"
-FOREIGN = "foreign schedulers are in traces only: a model has our library's"
 ABSENT = "a master of a model pings only whom it has; a real one may be of another mind"
 GONE = "what would end a task comes on the link after what started it: the agent knows the task"
 REGISTERED = "the agent is registered with that master"
@@ -91,7 +90,6 @@ UNREACHED: dict[str, str] = {
     "schedulers.call: it names its stream": DOMAIN,
     "schedulers.call: acknowledging is the library's business": DOMAIN,
     "schedulers.ack: it owes the acknowledgement": DOMAIN,
-    "network.foreign_call: s.calls[line] += message": FOREIGN,
 }
 
 #: Every mutant that may go unnoticed.

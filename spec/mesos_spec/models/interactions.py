@@ -210,8 +210,17 @@ PAIRS: tuple[Pair, ...] = (
         met.a_framework_returns_that_was_forgotten,
     ),
     Pair(
+        *("forgetting a framework", "the order to end it"),
+        *("a task is nobody's, and runs", "forgotten-before-it-ended"),
+        met.an_end_is_forgotten_before_it_is_heard,
+    ),
+    Pair(
         *("the failover timeout", "SUBSCRIBE", "who is back is removed", "given-up-in-the-end"),
         met.a_framework_returns_as_its_time_runs_out,
+    ),
+    Pair(
+        *("any call", "the framework's own stream", "who guesses an id is obeyed", "strangers"),
+        met.a_stranger_calls,
     ),
     Pair(
         *("SUBSCRIBE", "SUBSCRIBE of another", "two speak for one framework", "misfits"),

@@ -26,6 +26,7 @@ from mesos_spec.messages import (
     Reconcile,
     Register,
     RunTask,
+    ShutdownFramework,
     Subscribe,
     ToExecutor,
     Update,
@@ -301,6 +302,13 @@ def a_framework_returns_that_was_forgotten(s: State, line: LineId, agent: AgentI
     )
 
 
+@sometimes(cites=("FWK-15", "S14"), epoch=epochs, agent=agents)
+def an_end_is_forgotten_before_it_is_heard(s: State, epoch: Epoch, agent: AgentId) -> bool:
+    """A framework was removed and forgotten, and the order to end it is still under way."""
+    orders = to_agent(s, agent, ShutdownFramework)
+    return any(not is_known(s, epoch, one.framework) for one in orders)
+
+
 def is_known(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
     """Whether a master has anything to say of a framework."""
     return s.frameworks[epoch, framework].standing != Standing.UNKNOWN
@@ -314,6 +322,14 @@ def a_framework_returns_as_its_time_runs_out(s: State, line: LineId) -> bool:
         and s.frameworks[line.epoch, call.framework].standing == Standing.DISCONNECTED
         for call in calls_under_way(s, line, Subscribe)
     )
+
+
+# ---- strangers -----------------------------------------------------------------------------
+@sometimes(cites=("S13", "FWK-21"), line=lines)
+def a_stranger_calls(s: State, line: LineId) -> bool:
+    """Somebody calls in the name of a framework that listens on another stream than the call's."""
+    is_foreign = bool(s.bounds.schedulers[line.scheduler].foreign)
+    return is_foreign and any(from_older_streams(s, line, Call))
 
 
 # ---- leaders and schedulers ----------------------------------------------------------------

@@ -68,6 +68,17 @@ FORGOTTEN_FRAMEWORK = model(
     room=1,
 )
 
+FORGOTTEN_SOON = model(
+    "forgotten-before-it-ended",
+    "A framework is removed, and forgotten before its agent hears of it.",
+    "tear_down_by_operator forget_framework lose_agent drop_link register",
+    cluster(links=2),
+    Counts(states=184, steps=415, depth=18, cut=8),
+    script=RUNNING,
+    prompt="events up",
+    room=1,
+)
+
 THREE = model(
     "three-reigns",
     "Of three masters two stand by; who leads may not know that another does.",
@@ -121,4 +132,7 @@ PEERS = model(
     sometimes=(seen.a_scheduler_is_replaced,),
 )
 
-MODELS = (REMOVED_MEANWHILE, ASKED_EARLY, FORGOTTEN_AGENT, FORGOTTEN_FRAMEWORK, THREE, ROLES, PEERS)
+MODELS = (
+    *(REMOVED_MEANWHILE, ASKED_EARLY, FORGOTTEN_AGENT, FORGOTTEN_FRAMEWORK, FORGOTTEN_SOON),
+    *(THREE, ROLES, PEERS),
+)

@@ -6,7 +6,21 @@ from mesos_spec.bounds import Program
 from mesos_spec.kernel import Table
 from mesos_spec.kernel.model import Counts
 from mesos_spec.models import witnesses as seen
-from mesos_spec.models.cases import A1, AWARE, F1, LINKS, S1, WORK, cluster, cpus, model, task, user
+from mesos_spec.models.cases import (
+    A1,
+    AWARE,
+    F1,
+    F2,
+    LINKS,
+    S1,
+    S2,
+    WORK,
+    cluster,
+    cpus,
+    model,
+    task,
+    user,
+)
 from mesos_spec.models.settings import CLUSTER, LAUNCHED, QUEUED, RUNNING
 
 KILLED = model(
@@ -185,6 +199,53 @@ BURIED = model(
     prompt="calls events",
 )
 
+ANYBODY = frozenset(
+    {
+        *("kill", "kill elsewhere", "reconcile", "reconcile each", "end executor", "message"),
+        *("revive", "suppress", "steal", "accept", "acknowledge", "tear down", "other"),
+    }
+)
+
+STRANGE = model(
+    "strangers",
+    "Somebody who never subscribed makes every call, as any framework and on any stream.",
+    "foreign_call",
+    cluster(
+        schedulers=Table(
+            {
+                S1: user(tasks=(task(executor="e"), task("t2", executor="e"))),
+                S2: Program(F2, AWARE, tasks=(task(executor="e"),), foreign=ANYBODY),
+            }
+        ),
+        frameworks=(F1, F2),
+    ),
+    Counts(states=2170, steps=6113, depth=15),
+    script=(
+        *RUNNING,
+        *(("executor_updates", {}), ("executor_hears", {}), ("forward", {}), ("hear_update", {})),
+        *(("forget_filter", {}), ("offer", {}), ("hear_offers", {})),
+    ),
+    prompt="events down up",
+    room=1,
+)
+
+UNKNOWN = model(
+    "unknown-schedulers",
+    "A scheduler that nobody here wrote subscribes, as somebody new or as another, and calls.",
+    "foreign_call lose_framework ask_to_subscribe lose_stream",
+    cluster(
+        schedulers=Table(
+            {S1: user(), S2: Program(F2, AWARE, foreign=frozenset({"subscribe", "kill"}))}
+        ),
+        frameworks=(F1, F2),
+    ),
+    Counts(states=269, steps=713, depth=16, cut=8),
+    script=RUNNING,
+    prompt="down up",
+    room=1,
+    sometimes=(seen.a_scheduler_is_replaced,),
+)
+
 OVERTAKEN = model(
     "overtaking",
     "Two tasks of an agent run and end; each has a queue of updates of its own.",
@@ -227,4 +288,6 @@ MODELS = (
     RESENT,
     LATE_TOO,
     AWAY,
+    STRANGE,
+    UNKNOWN,
 )

@@ -179,6 +179,7 @@ CARES: dict[str, dict[str, Words]] = {
         "executors": ("went",),
         "runs": ("came", "revived"),
         "runners": ("came", "owned"),
+        "down": ("took ShutdownFramework", "lost"),
     },
     "no_task_is_forgotten": {
         "tasks": ("came", "ended"),
