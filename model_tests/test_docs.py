@@ -201,6 +201,7 @@ def test_every_clause_has_a_row_in_the_table_of_coverage() -> None:
 def test_the_table_of_coverage_names_runs_there_are() -> None:
     """And of those that no trace is asked for, none."""
     known = {f"{name}/{seed}" for name in coverage.scenarios() for seed in coverage.SEEDS}
+    known.add("/".join(coverage.IN_VIRTUAL_TIME))
     for title in ("actions", "properties"):
         for name, row in coverage.rows(title).items():
             assert set(row.first) <= known, name
@@ -208,6 +209,13 @@ def test_the_table_of_coverage_names_runs_there_are() -> None:
             assert bool(row.first) == bool(row.runs), name
     asked = coverage.rows("properties")
     assert [name for name in asked if name not in coverage.ASKED and asked[name].runs] == []
+
+
+def test_what_no_run_exercised_has_a_reason() -> None:
+    actions, asked = coverage.rows("actions"), coverage.rows("properties")
+    never = [name for name, row in actions.items() if not row.runs]
+    never += [name for name, row in asked.items() if not row.runs and name in coverage.ASKED]
+    assert sorted(never) == sorted(coverage.WHY)
 
 
 def test_the_page_of_coverage_lists_each_clause_once() -> None:

@@ -117,6 +117,7 @@ def test_a_listener_changes_nothing(run: Path) -> None:
     assert _watched(lambda one: heard.append(listen(one))).verdict.taken == alone.taken
     assert heard[0].taken.items() >= alone.taken.items()
     assert heard[0].taken["crash_agent"] > 0  # which no process claims
+    assert heard[0].taken["executor_hears"] > 0  # nor this, and no process writes it down
     assert {ACTIONS[name].by for name in heard[0].taken - alone.taken} == {"environment"}
 
 
