@@ -60,7 +60,7 @@ def test_every_model_is_asked_every_claim() -> None:
 
 def test_every_action_happens_in_a_finished_model() -> None:
     taken = {name for model in QUICK for name, times in search(model.name).taken.items() if times}
-    assert ACTIONS.keys() == taken
+    assert ACTIONS.keys() - taken == set()
 
 
 def test_every_guard_is_asked_and_answered_both_ways() -> None:
