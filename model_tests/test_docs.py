@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ import benchmarks.__main__ as benchmarks
 from docs import generate
 from docs.pages import chaos, coverage, diagrams, hunted, measured, reading, requirements
 from docs.pages.specification import KINDS, claims
+from mesos_chaos.__main__ import parser as chaos_parser
 from mesos_chaos.mutants import shipped_mutants
 from mesos_spec.mesos import ACTIONS, SUBJECTS
 from mesos_spec.models import MODELS
@@ -291,7 +293,7 @@ class Reader:
         """Do what a box says; fails where something else is printed."""
         if box.file is not None:
             file = self._folder / box.file
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(box.text.replace("5050", str(self._port)))
         for command, printed in box.said:
             if box.is_background:
@@ -380,6 +382,7 @@ def reading_in(folder: Path) -> Iterator[Reader]:
         "README.md",
         "docs/tutorial/02-break-it.md",
         "docs/explanation/chaos.md",
+        "docs/how-to/check-in-ci.md",
         "docs/how-to/test-your-framework.md",
         "docs/how-to/your-own-specification.md",
     ],
@@ -390,6 +393,16 @@ def test_what_the_boxes_say_is_so(document: str, tmp_path: Path) -> None:
     with reading_in(tmp_path) as reader:
         for box in found:
             reader.do(box)
+
+
+def test_the_workflow_to_copy_uses_commands_there_are() -> None:
+    """It runs elsewhere, where no test of ours sees it fail; the commands are read here."""
+    text = (ROOT / "docs/how-to/check-in-ci.md").read_text()
+    (workflow,) = [box.text for box in boxes(text) if box.file and box.file.endswith(".yml")]
+    commands = [shlex.split(line) for line in re.findall(r"- run: (.*)", workflow)]
+    ours = [words[1:] for words in commands if words[0] == "mesos-chaos"]
+    assert [chaos_parser().parse_args(words).tier for words in ours] == [1, 3]
+    assert len(commands) == 4
 
 
 def test_boxes_are_read_as_they_are_meant() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mesos_chaos.live.run import LiveResult, judged, titled
+from mesos_chaos.folder import titled
+from mesos_chaos.live.run import LiveResult, judged
 from mesos_chaos.plan import Cluster, Expect, Fault, FaultKind, Scenario, Workload
 from mesos_chaos.sim.traces import written_by
 

@@ -1,13 +1,46 @@
-"""`mesos-chaos run`: which runs are asked for."""
+"""`mesos-chaos run`: which runs are asked for, what is kept of them, and what is told to whom."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from mesos_chaos.__main__ import main
 from mesos_chaos.cli.run import runs_of
 from mesos_chaos.plan import PlanError, load_scenario, shipped
+from mesos_spec.__main__ import main as spec
+from mesos_spec.tools.judging.trace import read_traces
+
+TOO_MUCH = """\
+title = "More than there is"
+why = "A task that no agent can hold is never done."
+[cluster]
+agents = 1
+[[workload]]
+name = "huge"
+items = 1
+cpus = 100.0
+[expect]
+settles_within_s = 3
+"""
+
+UNSEEN = TOO_MUCH.replace("cpus = 100.0", "").replace(
+    "[expect]", '[expect]\nmust_see = ["rescind"]'
+)
+
+
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In an empty folder, and in no workflow."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
 
 def _asked(tier: int, *scenarios: str) -> list[str]:
@@ -25,3 +58,128 @@ def test_one_that_is_only_simulated_is_not_run_for_real() -> None:
     with pytest.raises(PlanError, match="little_memory is for tier 1 only, not 3: use --tier"):
         _asked(3, "little_memory")
     assert _asked(1, "little_memory") == ["little_memory"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--tier", "1", "--goal", "true"], "--framework and --goal are for tier 3"),
+        (["--tier", "1", "--jobs", "0"], "--jobs 0 runs nothing"),
+        (["--tier", "1", "--sarif", "no/x.sarif"], "--sarif no/x.sarif: there is no folder no"),
+        (["--tier", "1", "--hold"], "--hold is for one run of tier 3"),
+    ],
+)
+def test_a_wrong_use_is_told_before_anything_is_run(
+    wrong: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "agent_killed", *wrong]) == 5
+    assert says in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+# ---- what is kept ------------------------------------------------------------------------------
+def test_quiet_is_silent_and_leaves_nothing_where_all_is_well(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "agent_killed", "--tier", "1", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("tier", ["1", "2"])
+def test_a_simulated_run_is_kept_like_a_real_one(
+    tier: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "agent_killed", "--tier", tier, "--keep", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    folder = Path(facts["folder"])
+    assert folder == Path("runs/agent_killed/0").absolute() == Path("runs/latest").resolve()
+    names = {"plan.toml", "report.html", "report.json", "report.txt", "trace"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert json.loads((folder / "report.json").read_text())["verdict"] == facts["verdict"]
+    assert spec(["trace", str(folder / "trace"), "--json"]) == 0
+    offline = json.loads(capsys.readouterr().out)
+    assert offline["records"] == facts["verdict"]["records"]
+    assert offline["actions"] == facts["verdict"]["actions"]
+    (harness,) = [t for t in read_traces([folder / "trace"]) if t.header.role == "harness"]
+    (fault,) = harness.records
+    assert fault.fault == {"kind": "kill", "target": "a1"}
+    assert 0 < (fault.wall or 0) - (harness.header.wall or 0) < 60
+    assert (folder / "report.html").read_text().count("<rect class=fault") == 1
+    assert main(["run", str(folder / "plan.toml"), "--tier", tier, "--quiet"]) == 0
+
+
+def test_what_is_wrong_is_kept_and_told_to_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("too_much.toml").write_text(TOO_MUCH)
+    files = ["--junit", "x.xml", "--sarif", "x.sarif", "--github"]
+    assert main(["run", "too_much.toml", "--tier", "1", *files]) == 3
+    said = capsys.readouterr().out
+    assert "DOES NOT SETTLE  too_much seed=0" in said
+    assert "::error title=too_much seed=0%3A the_work_gets_done::too_much seed=0: huge: " in said
+    assert Path("runs/too_much/0/report.txt").read_text().startswith("More than there is\n")
+    (result,) = _results("x.sarif")
+    assert (result["ruleId"], result["level"]) == ("the_work_gets_done", "error")
+    suite = ElementTree.parse("x.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+
+
+def test_what_proves_nothing_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("unseen.toml").write_text(UNSEEN)
+    assert main(["run", "unseen.toml", "--tier", "1", "--sarif", "x.sarif", "--quiet"]) == 2
+    assert "never seen, so nothing is proved of: rescind" in capsys.readouterr().out
+    assert [one["level"] for one in _results("x.sarif")] == ["warning"]
+
+
+def _results(path: str) -> list[dict[str, Any]]:
+    (run,) = json.loads(Path(path).read_text())["runs"]
+    assert run["tool"]["driver"]["name"] == "mesos-chaos"
+    for result in run["results"]:
+        rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
+        assert rule["id"] == result["ruleId"]
+        assert rule["fullDescription"]["text"]
+    found: list[dict[str, Any]] = run["results"]
+    return found
+
+
+PLANTED = """
+import sys
+from mesos_chaos.mutants import find_mutant
+from mesos_chaos.mutants.planting import plant
+plant(find_mutant(sys.argv[1]))
+from mesos_chaos.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_violation_is_found_again_in_what_was_kept() -> None:
+    words = ["run", "kills_in_the_dark", "--tier", "1", "--sarif", "x.sarif", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", PLANTED, "kill_of_unknown_is_dropped", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (1, 4), done.stderr
+    facts = json.loads(done.stdout)
+    (violation,) = facts["verdict"]["violations"]
+    (result,) = _results("x.sarif")
+    where = result["locations"][0]["physicalLocation"]
+    place = f"{where['artifactLocation']['uri']}:{where['region']['startLine']}"
+    assert place == f"file://{violation['place']}"
+    path, _, line = violation["place"].rpartition(":")
+    record = json.loads(Path(path).read_text().splitlines()[int(line) - 1])
+    assert record["seq"] == violation["seq"]
+    assert spec(["why", violation["place"]]) == done.returncode
+
+
+def test_runs_side_by_side_tell_the_same_in_the_same_order(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["run", "agent_killed", "--tier", "1", "--seeds", "0-2"]
+    assert main(words) == 0
+    alone = capsys.readouterr().out
+    command = [sys.executable, "-m", "mesos_chaos", *words, "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == alone
+    assert alone.count("CONFORMS") == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 import trio
 
+from mesos_chaos.folder import write_reports
 from mesos_chaos.live.faults import LiveFaults
 from mesos_chaos.live.frameworks import argv_of
 from mesos_chaos.live.world import Tell, World, open_world
@@ -22,7 +22,6 @@ from mesos_spec.tools.judging.judge import judge
 from mesos_spec.tools.judging.trace import TraceError, read_traces
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 from mesos_spec.tools.judging.whole import WHOLE
-from mesos_spec.tools.report.page import page
 
 FAULTS_END_S = 120.0
 LAST_LOOK_S = 5.0
@@ -158,28 +157,9 @@ async def run_live(
         missed=[action for action in plan.expect.must_see if action not in seen],
         goal=failed,
     )
-    (folder / "report.txt").write_text(titled(plan, result.text()) + "\n")
-    (folder / "report.json").write_text(json.dumps(result.json(), indent=1, default=str) + "\n")
-    (folder / "report.html").write_text(drawn(result))
+    commands = [f"mesos-chaos run {result.name} --seed {result.seed}"]
+    write_reports(folder, plan, result.text(), result.json(), result.verdict, commands)
     return result
-
-
-def drawn(result: LiveResult) -> str:
-    """The run on one page of HTML, which needs nothing but itself."""
-    try:
-        traces = read_traces([result.folder / "trace"])
-    except TraceError:
-        traces = []
-    commands = [
-        f"mesos-chaos run {result.name} --seed {result.seed}",
-        f"mesos-spec trace {result.folder / 'trace'}",
-    ]
-    return page(traces, result.verdict, title=f"{result.name} #{result.seed}", commands=commands)
-
-
-def titled(plan: Plan, text: str) -> str:
-    """A report with its scenario's title and reason before it: what stands in report.txt."""
-    return f"{plan.title}\n\n{plan.why.strip()}\n\n{text}" if isinstance(plan, Scenario) else text
 
 
 async def _hurt(world: World, faults: LiveFaults) -> None:

@@ -32,6 +32,8 @@ class SimResult:
     simulated_s: float
     events: int
     faults_done: list[str] = field(default_factory=list)
+    #: Each fault that met somebody: when, in simulated seconds, its kind, and whom.
+    struck: list[tuple[float, str, str]] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)  #: what a core holds though it must not
     late: list[str] = field(default_factory=list)  #: what a core should have done by then
@@ -82,6 +84,7 @@ class Faults:
     def __init__(self, cluster: Stage) -> None:
         self.cluster = cluster
         self.done: list[str] = []
+        self.met: list[tuple[float, str, str]] = []
         self.left = 0
         self.struck: Callable[[str], object] = lambda kind: None  #: told of each that strikes
         self._undo: list[Callable[[], Any]] = []
@@ -123,6 +126,7 @@ class Faults:
             return
         name = getattr(target, "name", fault.target)
         self.done.append(f"{fault.kind} {name}")
+        self.met.append((self.cluster.loop.now_us / SECOND_US, str(fault.kind), name))
         self.struck(fault.kind)
         match fault.kind:
             case FaultKind.KILL:
@@ -272,6 +276,7 @@ def simulate(
         simulated_s=cluster.loop.now_us / SECOND_US,
         events=cluster.loop.events,
         faults_done=faults.done,
+        struck=faults.met,
         missed=[name for name in plan.expect.must_see if name not in seen],
         leaks=[] if broken() else cluster.leaks(),
         late=cluster.late,

@@ -109,7 +109,7 @@ class Mesos:
         workload, and is done when it ends with status 0.  `goal` is a command that must end with 0
         after the heal.  Fails the test at the first plan under which something is wrong.
         """
-        from mesos_chaos.live.folder import fresh_folder
+        from mesos_chaos.folder import fresh_folder
         from mesos_chaos.live.run import run_live
         from mesos_ref.cluster.cluster import ClusterError
 

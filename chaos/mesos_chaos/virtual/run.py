@@ -83,6 +83,7 @@ async def _follow(cluster: VirtualCluster, listener: Listener | None) -> SimResu
         simulated_s=trio.current_time(),
         events=cluster.network.pieces,
         faults_done=faults.done,
+        struck=faults.met,
         missed=missed,
         leaks=[] if broken() else cluster.leaks(),
     )

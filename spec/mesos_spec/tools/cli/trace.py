@@ -9,7 +9,9 @@ UNKNOWN, because a trace is missing.  What frameworks do against their contract 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ for example:
   mesos-spec trace runs/today --blind     what the processes claim to have done is not read
   mesos-spec trace runs/today --contract  frameworks are to keep their contract
   mesos-spec trace runs/today --html run.html   the run as a picture, in a browser
+  mesos-spec trace runs/today --sarif wrong.sarif   for code hosts and editors; --junit for CI
   mesos-spec trace runs/today --coverage  which of its actions, guards and properties were reached
 
 exit codes: 0 conforms; 1 a property is broken, or with --contract a framework's contract;
@@ -50,6 +53,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PAGE",
         help="draw the run as a page that needs nothing but itself",
     )
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write a JUnit report there")
+    parser.add_argument("--sarif", metavar="FILE", type=Path, help="write a SARIF log there")
+    parser.add_argument(
+        "--github",
+        action="store_true",
+        help="print GitHub annotations (done anyway in a GitHub workflow)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         say_json(verdict.json() | _covered(overheard, args))
     else:
         print(verdict.text(), *_covered(overheard, args).values(), sep="\n")
+    _tell(args, verdict)
     code: int = verdict.exit_code
     return 1 if args.contract and code == 0 and verdict.breaches else code
 
@@ -76,16 +87,35 @@ def read(paths: list[Path]) -> Any:
         raise Misused(str(error)) from None
 
 
+def _tell(args: argparse.Namespace, verdict: Any) -> None:
+    """The verdict for who reads code or JUnit.  Raises `Misused` where it cannot be written."""
+    from mesos_spec.tools.report import github, judged, sarif
+
+    run = shlex.join(map(str, args.paths))
+    told = judged.judged(verdict, run, contract=args.contract)
+    if args.junit is not None:
+        _write(args.junit, judged.junit("mesos-spec trace", told, run))
+    if args.sarif is not None:
+        _write(args.sarif, sarif.of_runs("mesos-spec", told))
+    if args.github or github.is_asked(os.environ):
+        for line in github.lines_of(told):
+            print(line, file=sys.stderr if args.json else sys.stdout)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Misused(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def _draw(args: argparse.Namespace, traces: Any, verdict: Any) -> None:
     """Write the page.  Raises `Misused` where that cannot be."""
     from mesos_spec.tools.report.page import page
 
     paths = shlex.join(map(str, args.paths))
     text = page(traces, verdict, title=paths, commands=[f"mesos-spec trace {paths}"])
-    try:
-        args.html.write_text(text)
-    except OSError as error:
-        raise Misused(f"{args.html}: cannot be written: {error.strerror}") from None
+    _write(args.html, text)
 
 
 def _covered(overheard: Any, args: argparse.Namespace) -> dict[str, Any]:

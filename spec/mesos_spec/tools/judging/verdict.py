@@ -8,12 +8,14 @@ record of every process was a step of the specification.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from textwrap import wrap
 from typing import Any
 
+PROPERTY = re.compile(r"the property (\w+)")  #: how a sentence about a broken one begins
 PARTY = {"master": "master", "agent": "agent", "scheduler": "library", "executor": "executor"}
 
 
@@ -69,6 +71,12 @@ class Violation:
     changed: tuple[str, ...] = ()  #: what the record's actions changed in the specification's state
     story: tuple[str, ...] = ()  #: where each name it is about was last heard of
     before: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The property that broke, by its name; or what every record owes."""
+        named = PROPERTY.match(self.says)
+        return named[1] if named else "every_record_is_a_step"
 
     def text(self) -> str:
         """The violation for people: what and where, whose fault, and the evidence."""

@@ -37,11 +37,12 @@ class Finding:
 
     rule: str
     level: str  #: "error" or "warning"
-    model: str
+    of: str  #: the model, or the run
     says: str  #: in a line
     text: str  #: all of it: with the counterexample
     place: Place | None
     steps: tuple[tuple[Taken, Place | None], ...] = ()  #: the way there, each at its action
+    demands: str = ""  #: what the rule says, where nothing else does
 
 
 def findings(results: Iterable[Result[Any]]) -> list[Finding]:

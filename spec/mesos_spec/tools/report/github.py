@@ -6,10 +6,10 @@ end it; and the table for the page of the run, where GitHub says in which file i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mesos_spec.tools.report.findings import findings
+from mesos_spec.tools.report.findings import Finding, findings
 from mesos_spec.tools.search.checker import Result
 
 _TEXT = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -22,9 +22,14 @@ def is_asked(environment: Mapping[str, str]) -> bool:
 
 
 def commands(results: Sequence[Result[Any]]) -> Iterator[str]:
+    """A line for each finding of a check."""
+    return lines_of(findings(results))
+
+
+def lines_of(told: Iterable[Finding]) -> Iterator[str]:
     """A line for each finding."""
-    for one in findings(results):
-        title = _escaped(f"{one.model}: {one.rule}", _PROPERTY)
+    for one in told:
+        title = _escaped(f"{one.of}: {one.rule}", _PROPERTY)
         where = ""
         if one.place is not None:
             where = f"file={_escaped(one.place.path, _PROPERTY)},line={one.place.line},"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,22 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def sarif(results: Sequence[Result[Any]]) -> str:
-    """One SARIF log with one run."""
-    told = findings(results)
-    rules = _rules(results)
+    """The findings of a check, as one SARIF log with one run."""
+    rules = {name: _rule(name, says, cites) for name, (says, cites) in _rules(results).items()}
+    return log("mesos-spec", findings(results), list(rules.values()))
+
+
+def of_runs(tool: str, told: Sequence[Finding]) -> str:
+    """The findings of runs that were judged: a rule for each that was broken."""
+    rules = {one.rule: _rule(one.rule, one.demands, ()) for one in told}
+    return log(tool, told, list(rules.values()))
+
+
+def log(tool: str, told: Sequence[Finding], rules: Sequence[Mapping[str, Any]]) -> str:
+    """One SARIF log with one run of `tool`."""
     at = {rule["id"]: n for n, rule in enumerate(rules)}
     run = {
-        "tool": {"driver": {"name": "mesos-spec", "rules": rules}},
+        "tool": {"driver": {"name": tool, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"ROOT": {"description": {"text": "where the check was run"}}},
         "invocations": [{"executionSuccessful": not any(_is_wrong(one) for one in told)}],
@@ -40,23 +50,23 @@ def _is_wrong(one: Finding) -> bool:
     return one.rule in (ENDLESS, WRONG)
 
 
-def _rules(results: Iterable[Result[Any]]) -> list[dict[str, Any]]:
+def _rules(results: Iterable[Result[Any]]) -> dict[str, tuple[str, Sequence[str]]]:
     """Every property of every model, once; and what is no property."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, tuple[str, Sequence[str]]] = {}
     for result in results:
         for claim in claims(result.model.spec):
-            found[claim.name] = _rule(claim.name, claim.doc, list(claim.cites))
+            found[claim.name] = (claim.doc, claim.cites)
     for name, says in OWN_RULES.items():
-        found[name] = _rule(name, says, [])
-    return list(found.values())
+        found[name] = (says, ())
+    return found
 
 
-def _rule(name: str, doc: str, cites: list[str]) -> dict[str, Any]:
+def _rule(name: str, doc: str, cites: Sequence[str]) -> dict[str, Any]:
     return {
         "id": name,
         "shortDescription": {"text": doc.splitlines()[0] if doc else name},
         "fullDescription": {"text": doc or name},
-        "properties": {"tags": cites},
+        "properties": {"tags": list(cites)},
     }
 
 
@@ -66,8 +76,8 @@ def _result(one: Finding, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "level": one.level,
         "message": {"text": f"{one.says}\n{one.text}" if one.text != one.says else one.says},
-        "partialFingerprints": {"claimInModel/v1": _digest(one.rule, one.model)},
-        "properties": {"model": one.model},
+        "partialFingerprints": {"claimInModel/v1": _digest(one.rule, one.of)},
+        "properties": {"of": one.of},
     }
     if one.place is not None:
         found["locations"] = [{"physicalLocation": _location(one.place)}]
