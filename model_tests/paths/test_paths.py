@@ -1,0 +1,135 @@
+"""Tests that nobody wrote: paths of checked models become inputs of the real cores.
+
+For each way that a model has for a master or an agent to do something there is a path that leads
+there and takes it.  Along the path the real core must do, step by step, what the path says is done;
+and the judge follows what it sent and showed all the while.  Which handlers these paths reach by
+themselves stands in `test_they_reach_what_hears`, with the reason for each line they do not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from mesos_ref.link import Kill
+from mesos_ref.master.core import MasterCore
+from mesos_ref.master.events import Event
+from mesos_ref.step import SendFrame, Step
+from mesos_spec.bounds import Bounds
+from mesos_spec.models import named
+from mesos_spec.tools.judging.judge import judge
+from mesos_spec.tools.judging.whole import WHOLE
+from model_tests.paths.agents import Agents
+from model_tests.paths.choosing import Path, paths
+from model_tests.paths.masters import Masters, configured
+from model_tests.paths.players import Left, Parted, Players
+
+PLAYERS: dict[str, Callable[[Path], Players]] = {
+    "master": lambda path: Masters(config=configured(path)),
+    "agent": lambda path: Agents(path=path),
+}
+
+QUICK = (
+    *("kills", "updates", "restarts", "restarts-without-checkpoints", "burials", "strangers"),
+    *("late-answers", "removal-by-operator", "forgotten", "forgotten-framework", "peers"),
+    *("again-at-once", "calls-to-nobody", "election", "unfit-with-work"),
+    *("reuse-at-once", "late-calls", "messages", "deposed-with-executors"),
+)
+MORE = (
+    *("filters", "accepts", "together", "offers", "overtaking", "unknown-schedulers", "fleet"),
+    *("lost-and-found", "misfits", "replacements", "removal-in-flight", "asked-early", "roles"),
+    *("forgotten-before-it-ended", "three-reigns", "names-of-their-own", "acknowledged"),
+    *("dead-before-it-said-so", "word-of-an-executor", "executors", "reconciliation"),
+)
+
+#: Why the real cores cannot follow a path of the model's: each is a freedom the models have.
+REASONS = {
+    "no timer leads there: offer": "a master offers all that is free, and to whom DRF says",
+}
+
+
+@dataclass
+class Walked:
+    """What came of the paths of a model."""
+
+    paths: int = 0
+    followed: int = 0  #: steps
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def walk(by: str, model: str) -> Walked:
+    """Walk all paths of a party's; fails where the core parts from one, or is judged wrong."""
+    walked = Walked()
+    for path in paths(named(model), by):
+        players = PLAYERS[by](path)
+        try:
+            for s, step in path:
+                players.follow(s, step)
+        except Left as why:
+            walked.left[str(why)] += 1
+        except Parted as parted:
+            taken = "\n  ".join(f"{step.action} {dict(step.bound)}" for _, step in path)
+            raise AssertionError(f"{parted}\nalong {model}:\n  {taken}") from None
+        verdict = judge(players.traces(), WHOLE, Bounds())
+        assert not verdict.violations, f"{model}: {verdict.text()}"
+        walked.paths += 1
+        walked.followed += players.followed
+    return walked
+
+
+def cases(models: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each party in each model."""
+    return [(by, model) for model in models for by in PLAYERS]
+
+
+def _walks(by: str, model: str) -> None:
+    walked = walk(by, model)
+    assert set(walked.left) <= set(REASONS), walked.left
+    assert walked.followed >= walked.paths, "each path has a step of the party's, and more"
+
+
+@pytest.mark.parametrize(("by", "model"), cases(QUICK))
+def test_a_core_does_what_the_path_has_it_do(by: str, model: str) -> None:
+    _walks(by, model)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("by", "model"), cases(MORE))
+def test_a_core_does_what_the_path_has_it_do_in_larger_models(by: str, model: str) -> None:
+    _walks(by, model)
+
+
+# ---- it can fail -------------------------------------------------------------------------------
+def test_a_core_that_does_something_else_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A master that takes a KILL for one of nobody's."""
+    right = MasterCore.handle
+
+    def wrong(core: MasterCore, event: Event, now_us: int) -> Step:
+        step = right(core, event, now_us)
+        did = tuple(("answer_kill", {"settled": True}) if d[0] == "kill" else d for d in step.did)
+        return Step(step.effects, did)
+
+    monkeypatch.setattr(MasterCore, "handle", wrong)
+    with pytest.raises(AssertionError, match=r"answer_kill\(.*instead of kill"):
+        walk("master", "kills")
+
+
+def test_a_core_that_says_something_else_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A master that does what it should, and passes no kill on: that is the judge's to see."""
+    right = MasterCore.handle
+
+    def wrong(core: MasterCore, event: Event, now_us: int) -> Step:
+        step = right(core, event, now_us)
+        kept = tuple(
+            one
+            for one in step.effects
+            if not (isinstance(one, SendFrame) and isinstance(one.frame, Kill))
+        )
+        return Step(kept, step.did)
+
+    monkeypatch.setattr(MasterCore, "handle", wrong)
+    with pytest.raises(AssertionError, match="party     master"):
+        walk("master", "kills")
