@@ -8,6 +8,7 @@ so is one of the shortest; a path that is the beginning of another is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from mesos_spec.kernel import Fifo
@@ -25,8 +26,7 @@ Way = tuple[Any, ...]
 
 def paths(model: Model[State], by: str, each: int = 1) -> Iterator[Path]:
     """Paths of a finished model that together go every way of a party's, `each` times."""
-    graph = Graph(model)
-    assert graph.explore() == ""
+    graph = _graph(model)
     mine = {one.name for one in model.spec.actions if one.by == by}
     found: dict[Way, int] = {}
     ends: list[int] = []
@@ -42,6 +42,13 @@ def paths(model: Model[State], by: str, each: int = 1) -> Iterator[Path]:
     beginnings = {way[:n] for way in whole for n in range(len(way))}
     for way in sorted(whole - beginnings):
         yield script + [(graph.state(graph.source[n]), graph.taken(n)) for n in way]
+
+
+@lru_cache(maxsize=1)
+def _graph(model: Model[State]) -> Graph[State]:
+    graph = Graph(model)
+    assert graph.explore() == ""
+    return graph
 
 
 def _script(model: Model[State]) -> Iterator[tuple[State, Taken]]:

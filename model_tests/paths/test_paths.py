@@ -1,9 +1,8 @@
 """Tests that nobody wrote: paths of checked models become inputs of the real cores.
 
-For each way that a model has for a master or an agent to do something there is a path that leads
-there and takes it.  Along the path the real core must do, step by step, what the path says is done;
-and the judge follows what it sent and showed all the while.  Which handlers these paths reach by
-themselves stands in `test_they_reach_what_hears`, with the reason for each line they do not.
+For each way that a model has for a master, agent or scheduler to do something there is a path that
+leads there and takes it.  Along the path the real core must do, step by step, what the path says is
+done; and the judge follows what it sent and showed all the while.
 """
 
 from __future__ import annotations
@@ -26,10 +25,12 @@ from model_tests.paths.agents import Agents
 from model_tests.paths.choosing import Path, paths
 from model_tests.paths.masters import Masters, configured
 from model_tests.paths.players import Left, Parted, Players
+from model_tests.paths.schedulers import Schedulers
 
 PLAYERS: dict[str, Callable[[Path], Players]] = {
     "master": lambda path: Masters(config=configured(path)),
     "agent": lambda path: Agents(path=path),
+    "scheduler": lambda path: Schedulers(),
 }
 
 QUICK = (

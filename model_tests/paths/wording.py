@@ -329,3 +329,52 @@ def _ask(ask: m.TaskAsk) -> Json:
     elif ask.flaw is None:
         info["command"] = {"value": "true"}
     return info
+
+
+# ---- events: master → scheduler ----------------------------------------------------------------
+def event(said: m.Event, framework: str) -> Json:
+    """An event on a framework's stream."""
+    match said:
+        case m.Subscribed(framework=given):
+            return {"type": "SUBSCRIBED", "subscribed": {"framework_id": value(given)}}
+        case m.Error():
+            return {"type": "ERROR", "error": {"message": "the path has it so"}}
+        case m.Offers():
+            return {"type": "OFFERS", "offers": {"offers": [_offer(said, framework)]}}
+        case m.Rescind(offer=offer):
+            return {"type": "RESCIND", "rescind": {"offer_id": value(offer.id)}}
+        case m.TaskUpdate():
+            return {"type": "UPDATE", "update": {"status": _told(said)}}
+        case m.Failure(agent=agent, executor=executor):
+            about = {} if executor is None else {"executor_id": value(executor), "status": -1}
+            return {"type": "FAILURE", "failure": {"agent_id": value(agent), **about}}
+        case m.Message(agent=agent, executor=executor, data=data):
+            whom = {"agent_id": value(agent), "executor_id": value(executor)}
+            return {"type": "MESSAGE", "message": {**whom, "data": free(data.encode())}}
+        case _:
+            raise AssertionError(f"the wire has no word for {said}")
+
+
+def _offer(said: m.Offers, framework: str) -> Json:
+    agent = said.offer.agent
+    return {
+        "id": value(said.offer.id),
+        "framework_id": value(framework),
+        "agent_id": value(agent),
+        "hostname": agent,
+        "resources": resources(said.resources),
+        "allocation_info": {"role": said.role},
+    }
+
+
+def _told(said: m.TaskUpdate) -> Json:
+    about = {
+        "task_id": value(said.task.id),
+        "agent_id": None if said.agent is None else value(said.agent),
+        "state": said.state,
+        "source": said.source,
+        "reason": said.reason,
+        "uuid": uuid(said.uuid),
+        "timestamp": 1.0,
+    }
+    return {key: word for key, word in about.items() if word is not None}

@@ -174,15 +174,29 @@ def _live(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
             facts=facts,
             findings=failed(run, str(error)),
         )
+    lifted = _lifted(args, scenario, result)
     return Done(
         name=name,
         seed=scenario.seed,
         code=result.exit_code,
         headline=result.headline,
-        text=result.text(),
-        facts=result.json(),
+        text="\n".join([result.text(), *lifted]),
+        facts=result.json() | {"in_simulation": lifted},
         findings=_findings(run, result),
     )
+
+
+def _lifted(args: argparse.Namespace, scenario: Scenario, result: LiveResult) -> list[str]:
+    """Where the same goes wrong in simulation, if our own framework ran and something is wrong."""
+    from mesos_chaos.search.lifting import lift, told, what_is_wrong
+
+    wrong = what_is_wrong(result.verdict, result.pending, result.settled)
+    if wrong is None or args.framework is not None or args.hold:
+        return []
+    lines = told(lift(scenario.bare(), wrong), str(result.folder))
+    with (result.folder / "report.txt").open("a") as report:
+        report.write("\n".join(lines) + "\n")
+    return lines
 
 
 def _findings(run: str, result: LiveResult) -> list[Finding]:

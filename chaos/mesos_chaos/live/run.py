@@ -163,9 +163,14 @@ async def run_live(
 
 
 async def _hurt(world: World, faults: LiveFaults) -> None:
-    """Start the work, and do every fault at its time; those that never come due are left."""
+    """Start the work, and do every fault at its time; those that never come due are left.
+
+    What is on stays on until all work is done, or time is up.
+    """
     for framework in world.frameworks.values():
         framework.start(world.nursery)
+    if not world.plan.fault:
+        return
     with trio.move_on_after(FAULTS_END_S):
         async with trio.open_nursery() as nursery:
             for at_s, after in dict.fromkeys((f.at_s, f.after) for f in world.plan.fault):

@@ -25,6 +25,7 @@ from mesos_spec.tools.judging.verdict import Kind
 if TYPE_CHECKING:
     from mesos_chaos.sim.cluster import SimCluster
     from mesos_chaos.sim.run import Listener, SimResult
+    from mesos_chaos.virtual.cluster import VirtualCluster
 
 NAME = re.compile(r"\S*[0-9]\S*")
 PATH = re.compile(r"\b([a-z]+)/\S+")
@@ -70,7 +71,7 @@ class Ran:
 
     broken: Broken | None
     result: SimResult | None = None
-    cluster: SimCluster | None = None
+    cluster: SimCluster | VirtualCluster | None = None
 
 
 class TooLongError(Exception):
@@ -82,14 +83,14 @@ def what_broke(plan: Plan, limit_s: float | None = None) -> Broken | None:
     return run_plan(plan, limit_s).broken
 
 
-def run_plan(plan: Plan, limit_s: float | None = None, listener: Listener | None = None) -> Ran:
+def run_plan(
+    plan: Plan, limit_s: float | None = None, listener: Listener | None = None, tier: int = 1
+) -> Ran:
     """Simulate `plan`, for at most `limit_s` CPU seconds.  Raises what the harness raises."""
-    from mesos_chaos.sim.run import simulate  # not before a mutant is planted
-
     timer = Timer(limit_s)
     try:
         with timer:
-            result, cluster = simulate(plan, listener=listener)
+            result, cluster = _simulated(plan, listener, tier)
     except Exception as error:
         if timer.is_over:  # whatever became of that on its way
             says = f"does not come to an end: {limit_s:g} CPU s are not enough"
@@ -100,6 +101,16 @@ def run_plan(plan: Plan, limit_s: float | None = None, listener: Listener | None
         says = f"a core raised {type(error).__name__} in {where}"
         return Ran(Broken(Catch.RAISED, says, repr(error)))
     return Ran(_broken(result), result, cluster)
+
+
+def _simulated(plan: Plan, listener: Listener | None, tier: int) -> tuple[SimResult, Any]:
+    if tier == 1:
+        from mesos_chaos.sim.run import simulate  # not before a mutant is planted
+
+        return simulate(plan, listener=listener)
+    from mesos_chaos.virtual.run import run_virtually
+
+    return run_virtually(plan, listener=listener)
 
 
 def _broken(result: SimResult) -> Broken | None:

@@ -1,0 +1,76 @@
+"""A run on real processes that went wrong, again in simulation: there it can be had at will.
+
+A machine has its own mind, so the same plan on it may go well the next time.  In simulation the
+seed decides everything: once a seed breaks the same property there, the failure can be replayed,
+made small and kept.  Tier 1 is tried first, then tier 2, where the bug may be one of the shells.
+What only breaks on real processes says so much: it is in what both tiers simulate.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from mesos_chaos.plan import Plan
+from mesos_chaos.search.breaking import Broken, Catch, run_plan
+from mesos_spec.tools.judging.verdict import Kind, Verdict
+
+SEEDS = 20  #: of each tier
+LIMIT_S = 30.0  #: CPU seconds, for each tier
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """What a simulated run of the same plan broke: in which tier, with which seed."""
+
+    tier: int
+    seed: int
+    broken: Broken
+    same: bool  #: the very property that the real run broke
+
+
+def what_is_wrong(verdict: Verdict, pending: list[str], settled: bool) -> Broken | None:
+    """What a run on real processes broke."""
+    for violation in verdict.violations:
+        if violation.kind is not Kind.HARNESS:
+            text = violation.text()
+            return Broken(Catch.VIOLATION, violation.says, text, violation.action or "")
+    if settled:
+        return None
+    why = pending[0] if pending else "it is not quiet"
+    return Broken(Catch.UNSETTLED, f"does not settle: {why}", "; ".join(pending), exit_code=3)
+
+
+def lift(plan: Plan, wanted: Broken, seeds: int = SEEDS, limit_s: float = LIMIT_S) -> Lifted | None:
+    """The first seed that breaks the same in simulation; else the first that breaks anything."""
+    other: Lifted | None = None
+    for tier in (1, 2):
+        until_s = time.process_time() + limit_s
+        for seed in range(plan.seed, plan.seed + seeds):
+            left_s = until_s - time.process_time()
+            if left_s <= 0:
+                break
+            tried = plan.model_copy(update={"seed": seed})
+            broken = run_plan(tried, left_s, tier=tier).broken
+            if broken is None or broken.kind is Catch.ENDLESS:
+                continue
+            found = Lifted(tier, seed, broken, broken.property == wanted.property)
+            if found.same:
+                return found
+            other = other or found
+    return other
+
+
+def told(lifted: Lifted | None, folder: str) -> list[str]:
+    """What a report says of it; `folder` is the directory of the real run."""
+    if lifted is None:
+        return [f"in simulation, {SEEDS} seeds of tiers 1 and 2 break nothing"]
+    what = "the same" if lifted.same else f"another thing: {lifted.broken.says}"
+    plan = f"{folder}/plan.toml"
+    lines = [
+        f"in simulation, seed {lifted.seed} of tier {lifted.tier} breaks {what}",
+        f"  replay: mesos-chaos run {plan} --tier {lifted.tier} --seed {lifted.seed}",
+    ]
+    if lifted.tier == 1:
+        lines.append(f"  shrink: mesos-chaos shrink {folder} --seeds {lifted.seed}")
+    return lines
