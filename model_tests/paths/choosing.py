@@ -7,11 +7,13 @@ so is one of the shortest; a path that is the beginning of another is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from mesos_spec.kernel import Fifo
+from mesos_spec.kernel import Fifo, Table
 from mesos_spec.kernel.model import Model
 from mesos_spec.mesos import ACTIONS
 from mesos_spec.models.settings import Beginning
@@ -62,23 +64,30 @@ def _script(model: Model[State]) -> Iterator[tuple[State, Taken]]:
 
 
 def way_of(step: Taken) -> Way:
-    """What a step does, without names and amounts."""
-    heard = next(
-        (type(old.mail[0]).__name__ for old, new in step.changed.values() if _hears(old, new)), ""
-    )
-    cells = {(cell[0], _size(old), _size(new)) for cell, (old, new) in step.changed.items()}
-    return step.action, heard, tuple(sorted(cells))
+    """What a step does, without names and amounts: what it hears, and what of each cell changes."""
+    heard = [old.mail[0] for old, new in step.changed.values() if _hears(old, new)]
+    cells = {(cell[0], shape(old), shape(new)) for cell, (old, new) in step.changed.items()}
+    given = {name: value for name, value in step.bound.items() if isinstance(value, bool)}
+    return step.action, *map(shape, heard), *given.items(), tuple(sorted(cells, key=repr))
 
 
 def _hears(old: Any, new: Any) -> bool:
     return isinstance(old, Fifo) and bool(old.mail) and new.mail == old.mail[1:]
 
 
-def _size(value: Any) -> str:
-    """How much there is: none, one, more; or the word, where it is one."""
+def shape(value: Any) -> Any:
+    """A value without names and amounts: words, flags, and of many things whether there are any."""
+    if value is None or isinstance(value, bool | Enum):
+        return value
+    if isinstance(value, str):
+        return value if value.startswith("TASK_") else "…"
     if isinstance(value, Fifo):
-        value = value.mail
-    try:
-        return ("none", "one")[len(value)] if len(value) < 2 else "more"
-    except TypeError:
-        return "none" if value is None else "there"
+        return "mail" if value.mail else "no mail"
+    if is_dataclass(value) and not isinstance(value, Table):
+        parts = (getattr(value, field.name) for field in fields(value))
+        return type(value).__name__, *map(shape, parts)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value).__name__, *map(shape, value)
+    if isinstance(value, Sized):
+        return min(len(value), 2)
+    return "…"

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 from mesos_ref import trace
 from mesos_ref.scheduler import tracing
 from mesos_ref.scheduler.core import SchedulerConfig, SchedulerCore, violations
-from mesos_ref.scheduler.effects import Connect
+from mesos_ref.scheduler.effects import Connect, SendCall
 from mesos_ref.scheduler.events import (
     Asked,
+    CallAnswered,
     Connected,
     Event,
     EventHeard,
@@ -50,6 +51,7 @@ class Schedulers(Players):
     dialled: dict[SchedulerId, str] = field(default_factory=dict)
     lines: dict[SchedulerId, str] = field(default_factory=dict)  #: connections, by who made them
     opened: dict[SchedulerId, str] = field(default_factory=dict)
+    called: list[tuple[str, int]] = field(default_factory=list)  #: what no answer came to yet
     heard: dict[str, int] = field(default_factory=dict)  #: events so far, by stream
 
     tick: ClassVar[Any] = Tick()
@@ -70,6 +72,8 @@ class Schedulers(Players):
             pass  # an update that comes again after it was seen is acknowledged at once
         else:
             self.compare(who, step, self.hear(who, self._event(s, who, step)))
+        while self.called:  # and each call is answered at once
+            self.hear(who, CallAnswered(*self.called.pop(0), 202))
 
     def _start(self, s: State, who: SchedulerId) -> None:
         self.lives[who] = life = self.lives.get(who, 0) + 1
@@ -142,6 +146,8 @@ class Schedulers(Players):
                 self.kept[by][key] = value
             case Connect(connection=connection):
                 self.dialled[by] = connection
+            case SendCall(connection=connection, n=n):
+                self.called.append((connection, n))
             case _:
                 pass
 

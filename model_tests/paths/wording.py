@@ -316,9 +316,19 @@ def _offers(offers: tuple[OfferId, ...], filtered: bool, names: Names) -> Json:
 
 
 def _accept(said: m.Accept, names: Names) -> Json:
-    tasks = [_ask(ask) for ask in said.tasks]
-    launch = {"type": "LAUNCH", "launch": {"task_infos": tasks}}
-    return {**_offers(said.offers, said.filtered, names), "operations": [launch] if tasks else []}
+    operations = [_launch(ask) for ask in said.tasks]
+    return {**_offers(said.offers, said.filtered, names), "operations": operations}
+
+
+def _launch(ask: m.TaskAsk) -> Json:
+    """A launch of one task; one that comes in a group is flawed by that."""
+    if ask.flaw == "REASON_TASK_GROUP_INVALID":
+        group = {"tasks": [_ask(ask)]}
+        return {
+            "type": "LAUNCH_GROUP",
+            "launch_group": {"executor": _executor_info("e", NOTHING), "task_group": group},
+        }
+    return {"type": "LAUNCH", "launch": {"task_infos": [_ask(ask)]}}
 
 
 def _ask(ask: m.TaskAsk) -> Json:
