@@ -9,6 +9,7 @@ that is no failure, but the path is *left*, with the reason.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -75,7 +76,7 @@ def process(
 
 
 @dataclass
-class Players:
+class Players(ABC):
     """The cores of one party along one path."""
 
     names: Names = field(default_factory=Names)
@@ -90,22 +91,25 @@ class Players:
     tick: ClassVar[Any] = None
 
     # ---- what a party knows by itself ---------------------------------------------------------
+    @abstractmethod
     def follow(self, s: State, step: Taken) -> None:
         """Take the next step of a path, which is taken in `s`.  Raises `Left` and `Parted`."""
-        raise NotImplementedError
 
     def learn(self, step: Taken, real: Mapping[str, Any]) -> None:
         """The real names of what the path has named."""
+        return
 
+    @abstractmethod
     def is_meant(self, step: Taken, real: Mapping[str, Any]) -> bool:
         """Whether the names of what was done are the path's, as far as those are known."""
-        raise NotImplementedError
 
     def unasked(self, by: Any, did: Done, step: Taken) -> None:
         """Something was done while time passed for `step`."""
+        return
 
     def performed(self, by: Any, effect: Any) -> None:
         """What a core wants done."""
+        return
 
     # ---- hearing -------------------------------------------------------------------------------
     def begin(self, by: Any, one: Process) -> None:

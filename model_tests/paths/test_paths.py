@@ -49,6 +49,7 @@ MORE = (
 #: Why the real cores cannot follow a path of the model's: each is a freedom the models have.
 REASONS = {
     "no timer leads there: offer": "a master offers all that is free, and to whom DRF says",
+    "it is over": "a library that is torn down, or told that it is another's turn, ends",
 }
 
 
