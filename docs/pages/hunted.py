@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from docs.pages.text import code, page, table
-from mesos_spec.mesos import SUBJECTS
 from mesos_spec.models import MODELS
 from mesos_spec.models.equivalent import EQUIVALENT, UNREACHED
-from mesos_spec.tools.mutating.hunt import CAUGHT, FAILS, STATES, SURVIVES, claimed, hunt
-from mesos_spec.tools.mutating.sites import sites
+from mesos_spec.tools.mutating.hunt import CAUGHT, FAILS, STATES, SURVIVES
+from mesos_spec.tools.mutating.sites import EFFECT, GUARD
+from mesos_spec.tools.mutating.whole import whole_hunt
 
 TABLE = Path(__file__).parent.parent / "hunted.toml"
 
@@ -30,6 +30,8 @@ KINDS = {
     "guard": "a guard is left out",
     "effect": "a statement that changes the state is left out",
     "claim": "a part of a property is left out, or all of it",
+    "clause": "a part of a clause of the framework contract is left out, or all of it",
+    "promise": "what happens in the end rests on one promise less, or is not claimed",
 }
 
 
@@ -39,12 +41,13 @@ def measured() -> str:
 
     Raises ValueError where something survives, and nobody says why.
     """
-    found = hunt(MODELS, sites(SUBJECTS), claimed(MODELS))
+    found = whole_hunt()
     left = {one.id for one in found.fates if one.fate != CAUGHT}
     wrong = sorted(left ^ {*EQUIVALENT, *UNREACHED})
     if wrong:
         raise ValueError(f"caught, and said not to be, or the other way round: {wrong}")
-    noticed = Counter(one.by for one in found.fates if one.kind != "claim" and one.by)
+    left_out = [one for one in found.fates if one.kind in (GUARD, EFFECT)]
+    noticed = Counter(one.by for one in left_out if one.by)
     lines = [f"cpu_s = {round(found.cpu_s)}", f"models = {len(MODELS)}", "", "[fates]"]
     for kind, row in found.counts().items():
         told = ", ".join(f"{fate} = {n}" for fate, n in row.items())
@@ -87,8 +90,11 @@ def hunted_page() -> str:
         f"Of {reached} mutants that make a difference in a model {caught} are caught: "
         f"{caught / reached:.1%}. Each of the others is listed here with the reason, and so is "
         "what no model reaches.",
-        "Left whole are the clauses of the framework contract, of which a test breaks each alone, "
-        "and what holds in the end, of which tests leave out what it rests on: fairness.",
+        "A clause of the framework contract says of a call whether it is in order. A weaker one is "
+        "caught by a call that only the whole refuses: one that a model's user makes, or the same "
+        "naming things twice, or at a border that answers one question otherwise. A claim of what "
+        "happens in the end names whom it relies on; with one promise less it is caught when "
+        "somebody waits for ever then.",
         "## Not noticed",
         table(("mutant", "why"), [(code(one), why) for one, why in EQUIVALENT.items()]),
         "## Not reached",

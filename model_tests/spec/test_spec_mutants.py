@@ -11,13 +11,17 @@ import pytest
 from mesos_spec import allocation, masters, mesos, offers, tasks, updates
 from mesos_spec.__main__ import main
 from mesos_spec.examples import post_office, two_phase_commit
-from mesos_spec.kernel import each_step
+from mesos_spec.framework import CLAUSES, Border, clause
+from mesos_spec.kernel import each_step, finite
 from mesos_spec.kernel.model import Counts, Model
+from mesos_spec.messages import AnyCall, Decline
 from mesos_spec.models import MODELS, named
 from mesos_spec.models.equivalent import EXPLAINED, UNREACHED
 from mesos_spec.tools.mutating.calls import may_run
+from mesos_spec.tools.mutating.clauses import hunt_clauses
 from mesos_spec.tools.mutating.ground import Ground
 from mesos_spec.tools.mutating.hunt import claimed, hunt, started
+from mesos_spec.tools.mutating.lasting import hunt_promises
 from mesos_spec.tools.mutating.planting import noting, planted
 from mesos_spec.tools.mutating.pursuit import IDLE, Pursuit
 from mesos_spec.tools.mutating.sites import EFFECT, GUARD, sites
@@ -35,7 +39,14 @@ POST = Model(
     expect=Counts(states=1, steps=1, depth=1),
     quiescent=post_office.everybody_is_served,
 )
-SMALL = [model for model in MODELS if model.expect is not None and model.expect.states <= 400]
+
+
+def is_small(model: Model[Any], most: int = 800) -> bool:
+    """Whether a model has no more states than that."""
+    return model.expect is not None and model.expect.states <= most
+
+
+SMALL = [model for model in MODELS if is_small(model, 400)]
 
 
 def test_guards_and_effects_are_found_where_they_are_written() -> None:
@@ -183,6 +194,57 @@ def test_a_weaker_claim_is_told_by_a_step_that_gives_a_cell_another_value() -> N
     told = fates["two_parts: before.sold <= after.sold"]
     assert (told.fate, told.by) == ("caught", "sold was 2")
     assert fates["two_parts: return False"].fate == "survives", "nobody sells so many"
+
+
+def test_each_part_of_the_contract_is_missed_by_somebody() -> None:
+    found = hunt_clauses(MODELS, CLAUSES)
+    assert {one.fate for one in found.fates} == {"caught"}
+    by = {one.id: one.by for one in found.fates}
+    assert "twice" in by["it_uses_offers_that_it_has: len(set(call.offers)) == len(call.offers)"]
+    assert "otherwise" in by["it_uses_offers_that_it_has: all(map(border.has_offer, call.offers))"]
+    assert len(by) >= len(CLAUSES) + 4
+
+
+@clause()
+def it_says_something(border: Border, call: AnyCall) -> bool:
+    """A clause with a part that no call needs."""
+    return call is not None and not isinstance(call, Decline)
+
+
+def test_a_part_of_a_clause_that_no_call_needs_survives() -> None:
+    [nothing, kind, whole] = hunt_clauses([named("filters")], [it_says_something]).fates
+    assert (nothing.fate, nothing.id) == ("survives", "it_says_something: call is not None")
+    assert (kind.fate, kind.by) == ("caught", "Decline as it is")
+    assert whole.fate == "caught"
+
+
+ENDING = [model for model in MODELS if model.spec.eventually and is_small(model)]
+
+
+def test_what_happens_in_the_end_rests_on_each_promise() -> None:
+    """But for those that a larger model needs, and those of which it is said why not."""
+    fates = {one.id: one for one in hunt_promises(ENDING).fates}
+    given_up = "given-up-in-the-end"
+    own = "a_lost_agent_returns_or_is_given_up: give_up_agent, for each epoch and agent, "
+    assert fates[own + "is taken if it is possible again and again"].model == given_up
+    assert fates[own + "is taken if it is possible again and again (only if for good)"].by
+    assert fates["a_lost_agent_returns_or_is_given_up: all of it"].fate == "caught"
+    left = {name for name, one in fates.items() if one.fate != "caught"}
+    assert {name.partition(": ")[0] for name in left} == {"several"}
+
+
+def test_a_promise_that_a_claim_does_not_need_survives() -> None:
+    model = named("offered-in-the-end")
+    (claim,) = model.spec.eventually
+    more = replace(claim, fair=(*claim.fair, *finite("rescind")))
+    [found] = [
+        one
+        for one in hunt_promises(
+            [replace(model, spec=replace(model.spec, eventually=(more,)))]
+        ).fates
+        if ": rescind " in one.id
+    ]
+    assert found.fate == "survives"
 
 
 def test_most_mutants_are_caught_in_small_models() -> None:

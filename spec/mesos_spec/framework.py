@@ -216,8 +216,8 @@ DUTIES = (ACKNOWLEDGING, ANSWERING, ASKING)
 
 # ---- in models -----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class _Scheduler:
-    """The border of a scheduler in a model, which holds and owes what it was told."""
+class Called:
+    """The border of a scheduler in a model, which holds and owes what it was told, as it calls."""
 
     s: State
     me: SchedulerId
@@ -246,7 +246,7 @@ def _claim(one: Clause) -> EachStep[State, ...]:
 
     def holds(before: State, after: State, line: LineId) -> bool:
         said = sent(before.calls[line], after.calls[line])
-        return all(one.kept(_Scheduler(before, line.scheduler), call) for call in said)
+        return all(one.kept(Called(before, line.scheduler), call) for call in said)
 
     holds.__name__, holds.__doc__ = one.name, one.doc
     return each_step("calls", cites=one.cites, line=lines)(holds)

@@ -129,9 +129,10 @@ def is_out_of_sight(s: State, epoch: Epoch, task: TaskId) -> bool:
 @eventually(
     whenever=is_out_of_sight,
     fair=(
-        *(*HEARD, *MENDED, *ENDING, *ACKNOWLEDGED, *finite("crash_agent")),
-        *weak("start_agent give_up_agent", each="agent"),
-        *weak("recover_executor", each="agent framework executor"),
+        *HEARD,
+        *finite("drop_link lose_agent crash_agent"),
+        *weak("give_up_agent", each="agent"),
+        *weak("ack", each="scheduler task uuid"),
     ),
     cites=("L1", "PRT-1", "AGT-9"),
     epoch=epochs,
@@ -139,7 +140,7 @@ def is_out_of_sight(s: State, epoch: Epoch, task: TaskId) -> bool:
 )
 def nobody_waits_for_a_lost_task(s: State, epoch: Epoch, task: TaskId) -> bool:
     """A task whose agent or executor died is told to be at its end, or unreachable, or is there
-    again: its master does not think for ever that it runs (L1)."""
+    again: its master does not think for ever that it runs, though nothing be mended (L1)."""
     return not is_out_of_sight(s, epoch, task)
 
 
@@ -201,7 +202,7 @@ def is_next(s: State, epoch: Epoch, agent: AgentId, framework: FrameworkId) -> b
 
 @eventually(
     whenever=is_next,
-    fair=(*HEARD, *strong("fair_offer", each="epoch agent")),
+    fair=(*HEARD, *weak("fair_offer", each="epoch agent")),
     cites=("L4", "ALC-15"),
     epoch=epochs,
     agent=agents,
@@ -281,7 +282,7 @@ def scheduler_is_missing(s: State, epoch: Epoch, scheduler: SchedulerId) -> bool
     fair=(
         *HEARD,
         *weak("turn_scheduler_to ask_to_subscribe", each="scheduler"),
-        *finite("lose_stream lose_framework"),
+        *finite("lose_stream"),
     ),
     cites=("L6", "R1", "MFO-4"),
     epoch=epochs,
@@ -314,7 +315,7 @@ def has_asked(s: State, scheduler: SchedulerId, task: TaskId) -> bool:
     fair=(
         *HEARD,
         *strong("reconcile", each="line settled"),
-        *strong("call", each="scheduler message"),
+        *weak("call", each="scheduler message"),
     ),
     cites=("L7", "REC-2", "REC-10"),
     scheduler=schedulers,

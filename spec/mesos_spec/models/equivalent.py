@@ -18,6 +18,10 @@ SAID_LATER = "what an executor brings when it subscribes it may as well say righ
 BROKEN = "an agent that is told to end and only leaves is one whose link broke before it heard"
 LAST = "an ERROR is the last on its stream: who hears it does what one does whose stream broke"
 LITTLE = "whatever is free of an agent of a model is worth an offer"
+UNAWAITED = (
+    "all that is sent is heard, and this with it; none of these claims waits for what it does"
+)
+TWICE = "the one claim that waits for an answer promises it strongly"
 
 #: The mutant's name → why it may survive.
 EQUIVALENT: dict[str, str] = {
@@ -43,6 +47,13 @@ EQUIVALENT: dict[str, str] = {
     "an_update_is_noted: now is not None": NEEDED,
     "who_is_refused_stops: all of it": LAST,
     "the_first_gets_all: is_worth_offering(one)": LITTLE,
+    "several: hear_offers, for each scheduler, is taken if it is possible for good": UNAWAITED,
+    "several: turn_away, for each line, is taken if it is possible for good": UNAWAITED,
+    "several: lose_calls, for each line, is taken if it is possible for good": UNAWAITED,
+    "several: ignore_frame_up, for each epoch and link, is taken if it is possible for good": (
+        UNAWAITED
+    ),
+    "several: reconcile, for each line, is taken if it is possible for good": TWICE,
 }
 
 DOMAIN = "a model tries only what its domains say; a trace may name anything"

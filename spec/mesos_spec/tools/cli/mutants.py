@@ -5,19 +5,17 @@ It is *caught* if a claim is broken, something that must be seen is not, or an a
 it *fails* if all that happens is that some action cannot go on; it *survives* if nothing that is
 claimed needs the statement; *unreached* is a guard that always holds in the models, or an effect
 that changes nothing there.  A weaker claim is caught by a wrong step that only the whole refuses:
-of a mutant, or a step of a model with one cell otherwise.
+of a mutant, or a step of a model with one cell otherwise.  So is a weaker clause of the framework
+contract, by a call.  What happens in the end is asked with one promise of fairness less, and that
+is caught by whoever waits for ever then.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from mesos_spec.tools.cli.common import ExitCode, Misused, Ticker, say_json
-
-if TYPE_CHECKING:
-    from mesos_spec.tools.mutating.hunt import Hunt
 
 EXAMPLE = """\
 for example:
@@ -28,7 +26,7 @@ for example:
 exit codes: 0 all were caught, or it is said why not; 1 some survive; 5 used wrongly.
 """
 
-KINDS = ("guard", "effect", "claim")
+KINDS = ("guard", "effect", "claim", "clause", "promise")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +42,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hunt, and print what became of each."""
     from mesos_spec.models.equivalent import EXPLAINED
+    from mesos_spec.tools.mutating.whole import whole_hunt
 
-    found = _hunt(args)
+    tick = Ticker(quiet=args.json)
+    kinds = (args.kind,) if args.kind else KINDS
+    found = whole_hunt(kinds, args.only, args.max_states, tick)
+    tick.clear()
     if not found.fates:
         raise Misused(f"no mutant's name begins with {args.only!r}")
     left = [one for one in found.fates if one.fate != "caught" and one.id not in EXPLAINED]
@@ -63,23 +65,3 @@ def run(args: argparse.Namespace) -> int:
             print(f"{kind}s: {told}")
         print(f"{found.cpu_s:.0f} s of CPU time")
     return ExitCode.SAFETY if left else ExitCode.OK
-
-
-def _hunt(args: argparse.Namespace) -> Hunt:
-    from mesos_spec.mesos import SUBJECTS
-    from mesos_spec.models import MODELS
-    from mesos_spec.tools.mutating.hunt import claimed, hunt
-    from mesos_spec.tools.mutating.sites import sites
-
-    tick = Ticker(quiet=args.json)
-    places = sites(SUBJECTS)
-    claims = [one for one in claimed(MODELS) if one.name.startswith(args.only)]
-    claims = claims if args.kind in (None, "claim") else []
-    if args.kind != "claim":
-        wanted = [one for one in places if one.name.startswith(args.only)]
-        places = [one for one in wanted if args.kind in (None, one.kind)] or places * bool(claims)
-    found = hunt(MODELS, places, claims, states=args.max_states, say=tick)
-    tick.clear()
-    found.fates = [one for one in found.fates if args.kind in (None, one.kind)]
-    found.fates = [one for one in found.fates if one.id.startswith(args.only)]
-    return found

@@ -36,7 +36,7 @@ class Fate:
     """What became of one mutant."""
 
     id: str
-    kind: str  #: guard, effect or claim
+    kind: str  #: guard, effect, claim, clause or promise
     where: str  #: file and line
     fate: str = UNREACHED
     by: str = ""  #: the claim that noticed; of a weaker claim: the mutant it did not notice
@@ -50,6 +50,10 @@ class Hunt:
 
     fates: list[Fate] = field(default_factory=list)
     cpu_s: float = 0.0
+
+    def __add__(self, other: Hunt) -> Hunt:
+        """What was found in both."""
+        return Hunt([*self.fates, *other.fates], self.cpu_s + other.cpu_s)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many mutants of each kind had each fate."""
@@ -115,7 +119,8 @@ def _weighed(weak: Weakened, scales: Scales) -> Fate:
 def claimed(models: Iterable[Model[Any]]) -> list[Claim]:
     """All that is claimed of states and steps in some model.
 
-    Not the clauses of the contract: their claims are made by a function that wraps them.
+    Not the clauses of the contract: their claims are made by a function that wraps them, and
+    `clauses` weakens what it wraps.
     """
     every: dict[Claim, None] = {}
     for model in models:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesos_spec.kernel import Always, EachStep
 from mesos_spec.tools.mutating.sites import compiled, parsed
@@ -49,9 +49,21 @@ def body_of(claim: Claim) -> FunctionType:
     return body
 
 
+class Less(NamedTuple):
+    """A predicate without one of its parts."""
+
+    part: str  #: as `Weakened.part`
+    line: int
+    code: CodeType
+
+
 def weakened(claim: Claim) -> Iterator[Weakened]:
     """The claim without each of its parts in turn, and at last without any."""
-    body = body_of(claim)
+    return (Weakened(claim, *less) for less in less_of(body_of(claim)))
+
+
+def less_of(body: FunctionType) -> Iterator[Less]:
+    """A predicate without each of its parts in turn, and at last without any: it always holds."""
     times: Counter[str] = Counter()
     for nth in range(len(_parts(parsed(body)))):
         tree = parsed(body)
@@ -60,11 +72,11 @@ def weakened(claim: Claim) -> Iterator[Weakened]:
         times[text] += 1
         text += f" ({times[text]})" if times[text] > 1 else ""
         leave_out()
-        yield Weakened(claim, text, part.lineno, compiled(body, tree))
+        yield Less(text, part.lineno, compiled(body, tree))
     tree = parsed(body)
     line = tree.lineno
     tree.body = [ast.Return(ast.Constant(True))]
-    yield Weakened(claim, ALL, line, compiled(body, tree))
+    yield Less(ALL, line, compiled(body, tree))
 
 
 Part = tuple[ast.expr | ast.stmt, Callable[[], None]]  #: what can be left out, and how
