@@ -13,6 +13,7 @@ from mesos_spec.__main__ import main
 from mesos_spec.examples import die_hard, post_office, two_phase_commit
 from mesos_spec.tools.report.coverage import coverage
 from mesos_spec.tools.search.checker import check
+from model_tests.spec.sarif_rules import faults
 
 ROOT = Path(__file__).parents[2]
 DIE_HARD = "mesos_spec.examples.die_hard:MODEL"
@@ -70,6 +71,7 @@ def test_sarif_shows_a_broken_property_at_its_line(tmp_path: Path, fails: str) -
     file = tmp_path / "found.sarif"
     assert main(["check", DIE_HARD, fails, COMMIT, "--sarif", str(file)]) == 5
     log = json.loads(file.read_text())
+    assert faults(log) == []
     assert (log["version"], len(log["runs"])) == ("2.1.0", 1)
     run = log["runs"][0]
     rules = run["tool"]["driver"]["rules"]
@@ -101,11 +103,57 @@ def test_sarif_shows_a_broken_property_at_its_line(tmp_path: Path, fails: str) -
 def test_what_is_not_finished_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "found.sarif"
     assert main(["check", COMMIT, "--max-states", "50", "--sarif", str(file)]) == 2
-    results = json.loads(file.read_text())["runs"][0]["results"]
+    log = json.loads(file.read_text())
+    assert faults(log) == []
+    results = log["runs"][0]["results"]
     assert {(one["ruleId"], one["level"]) for one in results} == {
         ("all_commit", "warning"),
         ("the_search_is_finished", "warning"),
     }
+
+
+def test_a_file_with_a_space_in_its_name_has_a_uri(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my specs").mkdir()
+    (tmp_path / "my specs" / "fails 100%.py").write_text(FAILS)
+    assert main(["check", "my specs/fails 100%.py:MODEL", "--sarif", "found.sarif"]) == 5
+    log = json.loads(Path("found.sarif").read_text())
+    assert faults(log) == []
+    [found] = log["runs"][0]["results"]
+    place = found["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "my%20specs/fails%20100%25.py", "uriBaseId": "ROOT"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("version", "2.0.0", "another version"),
+        ("runs/0/columnKind", "bytes", "none of"),
+        ("runs/0/tool/driver", {}, "lacks name"),
+        ("runs/0/results/0/ruleIndex", 0, "rule 0 is not"),
+        ("runs/0/results/0/ruleIndex", "0", "no int"),
+        ("runs/0/results/0/level", "fatal", "none of"),
+        ("runs/0/results/0/line", 1, "no property of a result"),
+        ("runs/0/results/0/codeFlows/0/threadFlows", [], "is empty"),
+        ("runs/0/results/0/locations/0/physicalLocation/region/startLine", 0, "begin with 1"),
+        ("runs/0/originalUriBaseIds", {}, "nobody says where ROOT is"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_a_log_that_breaks_the_standard_is_told(
+    tmp_path: Path, path: str, value: object, says: str
+) -> None:
+    file = tmp_path / "found.sarif"
+    main(["check", COMMIT, DIE_HARD, "--sarif", str(file)])
+    log = json.loads(file.read_text())
+    *inner, last = path.split("/")
+    at = log
+    for name in inner:
+        at = at[int(name) if name.isdigit() else name]
+    at[last] = value
+    assert any(says in fault for fault in faults(log)), faults(log)
 
 
 # ---- JUnit ---------------------------------------------------------------------------------

@@ -94,9 +94,9 @@ ELECTED = model(
 DEPOSED = model(
     "deposed",
     "A master that does not know that it was deposed launches a task.",
-    "lead end_reign turn_to offer call " + LINES + LINKS,
+    "lead end_reign turn_to offer call turn_scheduler_to ask_to_subscribe lose_stream " + LINKS,
     cluster(epochs=(1, 2)),
-    Counts(states=29583, steps=109646, depth=39, cut=612),
+    Counts(states=7354, steps=23231, depth=32, cut=28),
     script=CLUSTER,
     prompt="events up",
     room=1,
@@ -106,9 +106,9 @@ DEPOSED = model(
 SUCCEEDED = model(
     "succession",
     "A running task is taken over by a new master; its framework may come later than its agent.",
-    "lead end_reign turn_to crash_scheduler " + LINES + LINKS + WORK,
+    "lead end_reign turn_to crash_scheduler turn_scheduler_to ask_to_subscribe " + LINKS + WORK,
     cluster(epochs=(1, 2)),
-    Counts(states=28347, steps=98312, depth=34),
+    Counts(states=7215, steps=21265, depth=28),
     script=RUNNING,
     prompt="calls events down up",
     sometimes=(

@@ -38,7 +38,7 @@ MARKET: Model[State] = replace(
     model(
         "market",
         "Two frameworks that are like each other are offered two agents that are, too.",
-        "offer rescind call executor_ends ack lose_agent",
+        "offer rescind call executor_ends ack",
         cluster(
             agents=Table({A1: cpus(1), A2: cpus(1)}),
             schedulers=Table(
@@ -46,7 +46,7 @@ MARKET: Model[State] = replace(
             ),
             frameworks=(F1, F2),
         ),
-        Counts(states=21432, steps=33296, depth=40),
+        Counts(states=8136, steps=12000, depth=38),
         script=(*LED, *agent_up("a1"), *agent_up("a2"), *subscribed("s1"), *subscribed("s2")),
         prompt="calls events down up",
     ),

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mesos_spec.tools.report import explain
 from mesos_spec.tools.report.findings import OWN_RULES, Finding, claims, findings
@@ -98,7 +99,8 @@ def _result(one: Finding, rule: int) -> dict[str, Any]:
 
 def _location(place: Place) -> dict[str, Any]:
     path = Path(place.path)
-    artifact: dict[str, Any] = {"uri": path.as_uri() if path.is_absolute() else path.as_posix()}
+    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    artifact: dict[str, Any] = {"uri": uri}
     if not path.is_absolute():
         artifact["uriBaseId"] = "ROOT"
     return {"artifactLocation": artifact, "region": {"startLine": place.line}}
