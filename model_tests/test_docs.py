@@ -28,10 +28,12 @@ import pytest
 import benchmarks.__main__ as benchmarks
 from docs import generate
 from docs.pages import chaos, coverage, diagrams, hunted, measured, reading, requirements
-from docs.pages.specification import KINDS, claims
+from docs.pages.reading import concrete
+from docs.pages.specification import KINDS, ROADS, claims
 from mesos_chaos.__main__ import parser as chaos_parser
 from mesos_chaos.mutants import shipped_mutants
 from mesos_spec.framework import CLAUSES
+from mesos_spec.kernel import Always, EachStep, Eventually
 from mesos_spec.mesos import ACTIONS, SUBJECTS
 from mesos_spec.models import MODELS
 from mesos_spec.tools.mutating.clauses import hunt_clauses
@@ -183,6 +185,46 @@ def test_every_page_can_be_found(page: Path) -> None:
         for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text())
     }
     assert page.name == "index.md" or page in links
+
+
+# --- the guide to the specification -------------------------------------------------------------
+GUIDE = (ROOT / "spec" / "README.md").read_text()
+PARTY = {"up": "master", "down": "agent", "calls": "master", "events": "scheduler"}
+
+
+def test_the_guide_says_of_each_message_which_action_hears_it() -> None:
+    """Each message of each channel stands in it, with exactly the actions that take it."""
+    for channel, hearer in PARTY.items():
+        [row] = re.findall(rf"\(`{channel}`\) \| (.*) \|", GUIDE)
+        said: dict[str, set[str]] = {}
+        for part in row.split(" · "):
+            named, _, heard_by = part.partition(" → ")
+            names, actions = named.split(", "), re.findall(r"`(\w+)`", heard_by)
+            apart = len(names) == len(actions)  # one for each
+            said |= {n: {a} if apart else {*actions} for n, a in zip(names, actions)}
+            said |= {n: {*actions} for n in names if not apart}
+        really: dict[str, set[str]] = {}
+        for name, one in ACTIONS.items():
+            for kind in reading.hears(one) if one.by == hearer else ():
+                really.setdefault(kind.__name__, set()).add(name)
+        rest = said.pop("anything else", set())
+        kinds = {
+            kind.__name__ for road in ROADS if road[1] == channel for kind in concrete(road[2])
+        }
+        assert kinds & really.keys() <= said.keys() <= kinds
+        for kind in said:
+            assert said[kind] == really[kind] - rest, kind
+
+
+def test_the_guide_names_a_claim_for_each_s_and_l_or_says_that_it_is_out() -> None:
+    cites = {one.name: one.cites for kind in (Always, EachStep, Eventually) for one in claims(kind)}
+    rows = dict(re.findall(r"^\| ([SL]\d+(?:, [SL]\d+)*) \| (.*) \|$", GUIDE, re.MULTILINE))
+    said = {id: text for ids, text in rows.items() for id in ids.split(", ")}
+    assert list(said) == [*(f"S{n}" for n in range(1, 21)), *(f"L{n}" for n in range(1, 8))]
+    for id, text in said.items():
+        named = re.findall(r"`(\w+)`", text)
+        assert bool(named) != text.startswith("out: ")
+        assert [name for name in named if id not in cites[name]] == []
 
 
 # --- mutants of the specification ---------------------------------------------------------------
