@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from mesos_spec import allocation, masters, mesos, offers, tasks, updates
 from mesos_spec.__main__ import main
 from mesos_spec.examples import post_office, two_phase_commit
 from mesos_spec.framework import CLAUSES, Border, clause
-from mesos_spec.kernel import each_step, finite
+from mesos_spec.kernel import Cells, Specification, action, each_step, finite, require
 from mesos_spec.kernel.model import Counts, Model
 from mesos_spec.messages import AnyCall, Decline
 from mesos_spec.models import MODELS, named
@@ -21,7 +22,7 @@ from mesos_spec.tools.mutating.calls import may_run
 from mesos_spec.tools.mutating.clauses import hunt_clauses
 from mesos_spec.tools.mutating.ground import Ground
 from mesos_spec.tools.mutating.hunt import claimed, hunt, started
-from mesos_spec.tools.mutating.lasting import hunt_promises
+from mesos_spec.tools.mutating.lasting import SEVERAL, hunt_promises
 from mesos_spec.tools.mutating.planting import noting, planted
 from mesos_spec.tools.mutating.pursuit import IDLE, Pursuit
 from mesos_spec.tools.mutating.sites import EFFECT, GUARD, sites
@@ -83,6 +84,38 @@ def test_only_what_makes_a_difference_is_noted() -> None:
     with noting(places) as reached:
         check(POST)
     assert "there are stamps left" not in {site.text for site in reached}, "it always holds"
+
+
+class Lamp(Cells):
+    """Something that is on or off, and how often it was switched."""
+
+    on: bool = False
+    switched: int = 0
+
+
+@action("on switched")
+def turn_off(s: Lamp) -> None:
+    """It is off, whatever it was."""
+    require(s.switched < 3, "it was not switched too often")
+    s.on = False
+    s.switched += 1
+
+
+@action("on switched")
+def turn_on(s: Lamp) -> None:
+    """It is on."""
+    require(s.switched < 3, "it was not switched too often")
+    s.on = True
+    s.switched += 1
+
+
+def test_who_overwrites_what_it_has_not_read_makes_a_difference() -> None:
+    """The first lamp that is turned off is off already, and no answer depends on that."""
+    actions = (turn_off, turn_on)
+    spec = Specification(name="lamp", init=lambda b: Lamp(), actions=actions)
+    [site] = [one for one in sites([sys.modules[__name__]]) if one.text == "s.on = False"]
+    ground = Ground(Model(name="lamp", title="A lamp.", spec=spec, bounds=None), [site])
+    assert ground.reached == [site]
 
 
 def test_what_a_function_may_run_is_read_off_its_code() -> None:
@@ -255,7 +288,8 @@ def test_most_mutants_are_caught_in_small_models() -> None:
     assert counts[EFFECT]["caught"] >= 180
     assert counts["claim"]["caught"] >= 190
     assert not caught & EXPLAINED.keys(), "these are noticed: take them out of EQUIVALENT"
-    assert {one.id for one in found.fates} >= EXPLAINED.keys()
+    of_promises = {name for name in EXPLAINED if name.startswith(f"{SEVERAL}: ")}
+    assert {one.id for one in found.fates} >= EXPLAINED.keys() - of_promises
 
 
 @pytest.mark.nightly

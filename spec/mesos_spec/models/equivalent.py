@@ -28,7 +28,6 @@ EQUIVALENT: dict[str, str] = {
     "agents.ignore_frame_up: the master leads": LOST,
     "frameworks.turn_away: the master leads": LOST,
     "frameworks.subscribe: there is room for it": FULL,
-    "offers.decline: its framework is subscribed, on the call's stream": STALE,
     "tasks.accept: its framework is subscribed, on the call's stream": STALE,
     "tasks.kill: the task is known, on an agent that is not given up": NEEDED,
     "updates.drop_acknowledgement: its framework is subscribed, on the call's stream": TURNED,

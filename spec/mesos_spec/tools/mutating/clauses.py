@@ -119,4 +119,5 @@ def _otherwise(border: Border, question: str) -> Border:
 
     answers = {name: getattr(border, name) for name in QUESTIONS}
     lying: Any = type("Otherwise", (), {**answers, question: staticmethod(ask)})
-    return lying()  # type: ignore[no-any-return]
+    found: Border = lying()
+    return found

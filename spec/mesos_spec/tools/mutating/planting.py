@@ -40,7 +40,11 @@ def planted(site: Site) -> Iterator[None]:
 @contextmanager
 def noting(sites: Sequence[Site]) -> Iterator[set[Site]]:
     """The sites that make a difference while this lasts: guards that do not hold, and effects that
-    change something."""
+    change something.
+
+    Who writes a cell without having read it may change something as well, where the cell holds
+    something else: to an answer that is remembered by what was read, that is the same state.
+    """
     reached: set[Site] = set()
     by_function: dict[FunctionType, list[Site]] = {}
     for site in sites:
@@ -65,9 +69,11 @@ def _listeners(sites: Sequence[Site], reached: set[Site]) -> dict[str, Any]:
         values[n] = {cell: new for cell, (_, new) in written(s).items()}
 
     def after(n: int, s: Cells) -> None:
-        earlier = values[n]
-        if any(earlier.get(cell, old) != new for cell, (old, new) in written(s).items()):
-            reached.add(sites[n])
+        earlier, read = values[n], s.__dict__["_reads"]
+        for cell, (old, new) in written(s).items():
+            blindly = read is not None and cell not in read and cell not in earlier
+            if blindly or earlier.get(cell, old) != new:
+                reached.add(sites[n])
 
     return {ASK: ask, BEFORE: before, AFTER: after}
 
