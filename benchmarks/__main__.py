@@ -30,6 +30,7 @@ FIGURES: Final = {
     "checker_states_per_s": "checker",
     "compiled_states_per_s": "large",
     "numpy_states_per_s": "large",
+    "two_cores_times_one": "large",
     "judge_steps_per_s": "judge",
     "calm50_times_real": "simulation",
     "busy50_times_real": "simulation",

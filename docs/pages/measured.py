@@ -29,6 +29,7 @@ FIGURES = {
     "checker_states_per_s": "distinct states of a model checked",
     "compiled_states_per_s": "… of models of millions, with the compiled kernel",
     "numpy_states_per_s": "… with numpy alone",
+    "two_cores_times_one": "… with two cores, times as fast by the clock",
     "judge_steps_per_s": "steps of a trace judged",
     "calm50_times_real": "simulated time of 50 agents that have little to do, by CPU time",
     "busy50_times_real": "the same with ten tasks a second",

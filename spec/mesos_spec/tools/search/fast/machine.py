@@ -30,7 +30,7 @@ Known = tuple[int, Paths, int, int, int]  #: of a leaf: its group, paths, an exa
 WARM = 1200  #: states looked at in Python first, to group questions by
 SAMPLE = 600  #: states to group by
 FEW = 20_000  #: with so few states it does not matter how many steps it takes to look at one
-GROWTH = 1.25  #: how many times what was known before makes it worth to grow trees anew
+GROWTH = 1.5  #: how many times what was known before makes it worth to grow trees anew
 MISSES = 1 << 17  #: rows that may be missed before somebody must look
 
 

@@ -170,14 +170,14 @@ class Tables:
         Whether that is news.
         """
         self._root_of(check)
-        self._reads(check, {place for path in paths for place in path})
+        self._reads(check, [place for path in paths for place in path])
         return self._insert(self.check_root.held, check, paths, row, 0)
 
-    def _reads(self, check: int, places: set[int]) -> None:
+    def _reads(self, check: int, places: Sequence[int]) -> None:
         """Note that a check reads these places."""
         known = self._read_by.setdefault(check, set())
-        if not places <= known:
-            known |= places
+        if not known.issuperset(places):
+            known.update(places)
             mask = np.array(self.layout.masks([*known]), np.uint64)
             self.check_mask.held[check] = mask
             for effect in self._effects_of.get(check, ()):
@@ -214,15 +214,19 @@ class Tables:
         Knowing all ways through a node, it asks for all cells that are read on each of them.
         """
         trees: dict[tuple[bool, int], list[_Entry]] = {}
-        for group, paths, state, row, flag in known:
+        read: dict[Paths, tuple[tuple[int, ...], frozenset[int]]] = {}  # many have the same paths
+        for paths in {entry[1] for entry in known} | {entry[1] for entry in settled}:
             places = tuple(sorted({place for path in paths for place in path}))
+            read[paths] = places, self._told(places)
+        for group, paths, state, row, flag in known:
+            places, told = read[paths]
             leaf = self.leaf(group, row, places, flag)
-            trees.setdefault((True, group), []).append((self._told(places), state, leaf))
+            trees.setdefault((True, group), []).append((told, state, leaf))
         for check, paths, state in settled:
+            places, told = read[paths]
             self._root_of(check)
-            every = {place for path in paths for place in path}
-            self._reads(check, every)
-            trees.setdefault((False, check), []).append((self._told(every), state, 0))
+            self._reads(check, places)
+            trees.setdefault((False, check), []).append((told, state, 0))
         for (of_group, root), entries in trees.items():
             (self.roots if of_group else self.check_root.held)[root] = self._grown(entries)
         self._index_edges()
@@ -233,18 +237,20 @@ class Tables:
         return frozenset(place for place in places if place < len(mask) and mask[place])
 
     def _grown(self, entries: Sequence[_Entry]) -> int:
-        common = frozenset.intersection(*(places for places, _, _ in entries))
+        kinds = {places for places, _, _ in entries}
+        common = frozenset.intersection(*kinds)
         if not common:
             return LEAF + entries[0][2]
         node = self._node(sorted(common))
         places, shift = self._places[node], self.layout.shift
+        left = {kind: kind.difference(places) for kind in kinds}
         parts: dict[int, list[_Entry]] = {}
-        for left, state, leaf in entries:
+        for kind, state, leaf in entries:
             key, end = 0, len(state)
             for place in places:
                 if place < end:
                     key |= state[place] << shift[place]
-            parts.setdefault(key, []).append((left.difference(places), state, leaf))
+            parts.setdefault(key, []).append((left[kind], state, leaf))
         for key, part in parts.items():
             self._edges[node, key] = self._grown(part)
         return node
