@@ -13,6 +13,7 @@ CONFIG = {
     "agent_ping_timeout_us": 1_000_000,
     "max_agent_ping_timeouts": 2,
     "executor_shutdown_grace_us": 3_000_000,
+    "executor_registration_timeout_us": 2_000_000,
 }
 PING = Record(seq=0, now=0, did=[("ping", {"agent": "a"})])
 PONG = Record(seq=1, now=1, did=[("hear_pong", {"agent": "a"})])
@@ -26,6 +27,9 @@ AWAY: dict[str, Any] = {"frameworks/f": {"standing": "disconnected"}}
 LEFT = Record(seq=1, now=0, view=AWAY)
 ENDING: dict[str, Any] = {"executors/f/e": {"phase": "terminating"}}
 TOLD = Record(seq=0, now=0, view=ENDING)
+BORN = Record(seq=0, now=0, view={"executors/f/e": {"phase": "registering"}})
+TOLD_LATER = Record(seq=1, now=1_000_000, view=ENDING)
+STILL = Record(seq=1, now=2_000_000, view=ENDING)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,8 @@ TOLD = Record(seq=0, now=0, view=ENDING)
         ("master", [PING], {}, 2_000_000, "pings/a"),
         ("master", [SUBSCRIBE, LEFT], AWAY, 4_000_000, "frameworks/f"),
         ("agent", [TOLD], ENDING, 3_000_000, "executors/f/e"),
+        ("agent", [TOLD, STILL], ENDING, 3_000_000, "executors/f/e"),
+        ("agent", [BORN, TOLD_LATER], ENDING, 4_000_000, "executors/f/e"),
         ("master", [PING, PONG], {}, None, ""),
         ("master", [PING, GONE], {}, None, ""),
     ],

@@ -59,9 +59,13 @@ class Taste:
     sites: tuple[str, ...] = SITES
     features: tuple[str, ...] = FEATURES
     most_faults: int = MOST_FAULTS
+    most_items: int = 8  #: of each framework
+    most_foreign_calls: int = 160
 
 
 EVERYTHING = Taste()
+#: Plans that take a third of the time: where they see what others do, more of them see more.
+BRIEF = Taste(most_faults=4, most_items=3, most_foreign_calls=40)
 
 
 def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
@@ -86,7 +90,7 @@ def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:
         agents=dice.between(1, 3),
         uneven="uneven" in taste.features and dice.maybe(0.4),
         foreign=foreign,
-        foreign_calls=dice.between(20, 160) if foreign else 20,
+        foreign_calls=dice.between(20, taste.most_foreign_calls) if foreign else 20,
         timers=draw_timers(dice) if "timers" in taste.features else {},
     )
 
@@ -101,7 +105,7 @@ def draw_workload(dice: Dice, taste: Taste, name: str) -> Workload:
     custom = "custom" in taste.features and dice.maybe(0.4)
     return Workload(
         name=name,
-        items=dice.between(1, 8),
+        items=dice.between(1, taste.most_items),
         command=dice.pick(COMMANDS),
         cpus=dice.pick((0.5, 0.2, 2.0)),
         executor="custom" if custom else "command",

@@ -27,6 +27,7 @@ class Watched:
     since_us: dict[str, int] = field(default_factory=dict)
     resent: dict[str, int] = field(default_factory=dict)
     failover_us: dict[str, int] = field(default_factory=dict)  #: of each framework, as it asked
+    waits: dict[str, str] = field(default_factory=dict)  #: what each key waits for
 
     def hear(self, record: Record) -> None:
         """Take in one record: what it shows, and the updates it sent."""
@@ -44,7 +45,7 @@ class Watched:
             elif self._limit_us(key, value) is None:
                 self.since_us.pop(key, None)
             else:
-                self.since_us.setdefault(key, record.now)
+                self._wait(key, str(value.get("phase") or value.get("standing")), record.now)
         me = shown.get("agent")
         if me is not None and not me["registered"]:  # nothing is sent again meanwhile (UPD-17)
             self.since_us = {k: v for k, v in self.since_us.items() if k[:8] != "updates/"}
@@ -52,6 +53,11 @@ class Watched:
         for key in _updates_sent(record):
             self.since_us[key] = record.now
             self.resent[key] = self.resent.get(key, 0) + 1 if again else 0
+
+    def _wait(self, key: str, what: str, now_us: int) -> None:
+        """Who is told to end while he registers has from then on as long as others have."""
+        if key not in self.since_us or self.waits.get(key) != what:
+            self.since_us[key], self.waits[key] = now_us, what
 
     def _hear_subscribe(self, record: Record) -> None:
         """A framework says how long it may be away (FWK-13)."""
