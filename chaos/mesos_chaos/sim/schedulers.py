@@ -35,6 +35,7 @@ from mesos_ref.wire.v1 import Capability, FrameworkInfo
 
 SEEN_US = 500
 WHIM_US = 50_000
+MOST_WHIMS = 200  #: after so many an unruly user's code calms down by itself
 REFUSED_US = 5_000
 
 
@@ -58,6 +59,7 @@ class SimScheduler(Node):
         self.workload = workload
         self.user = User(workload, loop.random(f"user {workload.name}"))
         self.error: str | None = None  #: why it has stopped
+        self._whims = MOST_WHIMS
         self._masters = masters
         self._stopped = stopped
         self._end: tuple[str, End[Any]] | None = None
@@ -195,6 +197,8 @@ class SimScheduler(Node):
             self._soon(SEEN_US, lambda: self.hear(heard.Asked(kill)))
 
     def _misbehave(self) -> None:
+        self._whims -= 1
+        self.user.unruly = self.user.unruly and self._whims >= 0
         if self.user.unruly and not self.items.finished:
             self.hear(heard.Asked(self.user.whim()))
             self._ask(wire.Call(type="REVIVE"))
