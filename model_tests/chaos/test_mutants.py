@@ -23,9 +23,10 @@ from mesos_chaos.mutants import (
     parse_mutant,
     shipped_mutants,
 )
-from mesos_chaos.mutants.hunt import FAILED, SEEDS_WHERE, Hunt, Rules
+from mesos_chaos.mutants.hunt import FAILED, Hunt, Rules
 from mesos_chaos.mutants.hunter import Hunter
 from mesos_chaos.mutants.live import hunt_live
+from mesos_chaos.mutants.tries import SEEDS_WHERE
 from mesos_chaos.plan import shipped
 from mesos_chaos.search.breaking import Catch
 

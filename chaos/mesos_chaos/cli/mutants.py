@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.cli import EXIT_USAGE
 from mesos_chaos.mutants import Mutant, MutantError, mutants_in, shipped_mutants
+from mesos_chaos.mutants.ledger import Ledger
 
 if TYPE_CHECKING:
     from mesos_chaos.mutants.hunt import Hunt
@@ -25,17 +26,22 @@ property, after how many plans and CPU seconds.
   mesos-chaos mutants
   mesos-chaos mutants --only old_leader_is_obeyed --shrink
   mesos-chaos mutants --no-hints --jobs 2
-  mesos-chaos mutants --generic 300 --seed 1
+  mesos-chaos mutants --generic 300 --seed 1 --survey runs/survey.json
   mesos-chaos mutants --from my_mutants/ --json
 
 A mutant is a TOML file: id, module, old (a text that occurs once in it), new, story, breaks (what
-it must break), tiers (1 simulated, 2 shells in virtual
-time, 3 real processes), and where (scenarios that should catch it:
-hints, tried first).
+it must break), tiers (1 simulated, 2 shells in virtual time, 3 real processes), and where
+(scenarios that should catch it: hints, tried first).
+
+With a survey, a few hundred plans are run without any mutant first, to see which reach which lines:
+a mutant is hunted with those that reach its own, and a generic one that none reaches is not hunted.
+With --into, rows are written as they come; what is there already, of the same text, is not hunted
+again.
 
   exit codes: 0 all were caught · 1 one survived · 5 wrong use
 """
 MANY_GENERIC = 300
+SURVEYED = 240  #: plans of a survey
 
 
 def add(subparsers: Any, help_text: str) -> None:
@@ -60,6 +66,8 @@ def add(subparsers: Any, help_text: str) -> None:
     )
     given("--seed", type=int, default=0, help="of the generic ones (0)")
     given("--no-hints", action="store_true", help="do not try first what a mutant's file names")
+    given("--survey", type=Path, metavar="FILE", help="which plans reach what; made if need be")
+    given("--into", type=Path, metavar="FILE", help="rows are kept there, and not hunted again")
     given("--budget-s", type=float, default=60.0, help="CPU seconds each (60)")
     given("--seeds", type=int, default=40, help="seeds to try each (40)")
     given("--shrink", action="store_true", help="make the plan that caught it small")
@@ -77,13 +85,15 @@ def run(args: argparse.Namespace) -> int:
     except MutantError as error:
         print(f"mesos-chaos mutants: {error}", file=sys.stderr)
         return EXIT_USAGE
-    rows = []
-    for mutant, found in _hunts(args, chosen):
-        rows.append(_row(mutant, found))
+    ledger = Ledger(args.into)
+    left = [mutant for mutant in chosen if ledger.row(mutant) is None]
+    for mutant, found in _hunts(args, left):
+        ledger.add(mutant, _row(mutant, found))
         if args.keep is not None and found.plan:
             _keep(args.keep, found)
         if not args.json and not (args.quiet and found.caught):
             print(_text(found), flush=True)
+    rows = [row for row in map(ledger.row, chosen) if row is not None]
     caught = sum(bool(row["caught"]) for row in rows)
     if args.json:
         print(json.dumps({"mutants": rows, "caught": caught}))
@@ -118,12 +128,19 @@ def _hunts(args: argparse.Namespace, mutants: list[Mutant]) -> Iterator[tuple[Mu
         seeds=args.seeds,
         hints=not args.no_hints,
         shrinks=200 if args.shrink else 0,
+        survey=str(args.survey or ""),
+        reached_only=args.generic is not None,
     )
     shells = args.tier in (2, 3)
     free: SimpleQueue[Hunter] = SimpleQueue()
     with ExitStack() as stack, ThreadPoolExecutor(args.jobs) as pool:
         for _ in range(0 if shells else args.jobs):
             free.put(stack.enter_context(Hunter()))
+        if args.survey is not None and not shells and mutants:
+            one = free.get()
+            for says in one.survey(args.survey, SURVEYED):
+                print(f"BROKEN without a mutant: {says}", file=sys.stderr)
+            free.put(one)
 
         def hunted(mutant: Mutant) -> Hunt:
             if shells or 1 not in mutant.tiers:
@@ -178,4 +195,5 @@ def _row(mutant: Mutant, found: Hunt) -> dict[str, Any]:
         "size": found.size,
         "plan": found.plan,
         "restless": found.restless,
+        "reaching": found.reaching,
     }

@@ -9,7 +9,7 @@ and the bodies of checks.  A dropped definition of a local name would only raise
 from __future__ import annotations
 
 import ast
-import random
+import hashlib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,13 +82,30 @@ class Edit(NamedTuple):
 
 
 def generic_mutants(many: int, seed: int = 0) -> dict[str, Mutant]:
-    """So many edits of the cores, drawn evenly from all there are; by id."""
-    places = [(module, edit) for module in MODULES for edit in edits(_source(module))]
-    if many > len(places):
-        raise MutantError(f"there are {len(places)} generic edits, not {many}")
-    drawn = sorted(random.Random(seed).sample(range(len(places)), many))
-    found = (_mutant(f"generic_{seed}_{number}", *places[number]) for number in drawn)
+    """So many edits of the cores, drawn evenly from all there are; by id.
+
+    Each has its lot by what it is and in which function, not by its number: when a core changes,
+    the other mutants stay as they are.
+    """
+    lots: dict[str, tuple[str, Edit]] = {}
+    for module in MODULES:
+        source = _source(module)
+        for edit in edits(source):
+            line = source[source.rfind("\n", 0, edit.start) + 1 : edit.end].strip()
+            said = "/".join((str(seed), module, edit.where, edit.kind, line, edit.new))
+            same = 0
+            while (lot := _lot(f"{said}/{same}")) in lots:
+                same += 1
+            lots[lot] = module, edit
+    if many > len(lots):
+        raise MutantError(f"there are {len(lots)} generic edits, not {many}")
+    drawn = sorted(lots)[:many]
+    found = (_mutant(f"generic_{lot}", *lots[lot]) for lot in drawn)
     return {mutant.id: mutant for mutant in found}
+
+
+def _lot(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 
 def _source(module: str) -> str:

@@ -1,8 +1,6 @@
 """Hunting a mutant: run plans until something notices, or the budget is spent.
 
-Each mutant is hunted in a scratch process of its own.  The hunt tries the plans of the corpus that
-have caught it before and the scenarios that its file names (its *hints*), two tiny plans, and then
-drawn plans and shipped scenarios in turn, seed after seed.
+Each mutant is hunted in a scratch process of its own, with one plan after the other (`tries`).
 A failure of the harness itself is no catch.  Not settling, or not ending, is the mutant's doing
 only if the clean code does: the same plan is run once more without it, and a plan that does not
 settle either way is *restless*, and no catch.
@@ -11,26 +9,23 @@ settle either way is *restless*, and no catch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mesos_chaos.mutants import Mutant, MutantError
+from mesos_chaos.mutants.generic import MODULES
 from mesos_chaos.mutants.planting import is_planted
 from mesos_chaos.mutants.scratch import ScratchError, in_scratch
-from mesos_chaos.plan import Plan, load_scenario, shipped
-from mesos_chaos.search.breaking import Catch, what_broke
-from mesos_chaos.search.dice import Seeded
-from mesos_chaos.search.drawing import draw_plan
-from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM
-from mesos_chaos.search.keeping import shipped_corpus
+from mesos_chaos.mutants.survey import Seen, Survey
+from mesos_chaos.mutants.tries import Try, tries
+from mesos_chaos.plan import Plan
+from mesos_chaos.search.breaking import Broken, Catch, what_broke
 from mesos_chaos.search.shrinking import measure, shrink
 
-SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
-#: Scenarios that are tried before the others: much happens in little time.
-RICH = ("strangers_on_lost_agents", "everything_dies", "unruly_framework", "deposed_leader")
-DRAWN_EACH = 3  #: drawn plans before each scenario
 PLAN_S = 30.0  #: CPU time of one plan, at most
 CLEAN_S = 60.0
+SLOWER = 6  #: a plan may take so many times what it takes the clean code, and `LEAST_S`
+LEAST_S = 3.0
 FAILED = "harness failed: "
 
 
@@ -41,7 +36,8 @@ class Rules:
     budget_s: float = 60.0  #: CPU seconds
     seeds: int = 40  #: of each scenario, and so of drawn plans
     hints: bool = True  #: whether what the mutant's file names is tried first
-    drawn: bool = True  #: whether plans are drawn
+    survey: str = ""  #: the file of a survey, whose plans are tried first
+    reached_only: bool = False  #: whether a mutant that no plan of the survey reaches is left alone
     shrinks: int = 0  #: runs to make the plan that caught it small
 
 
@@ -63,64 +59,26 @@ class Hunt:
     size: dict[str, int] = field(default_factory=dict)  #: of the plan that caught it, shrunk
     plan: str = ""  #: that plan, as JSON
     restless: list[str] = field(default_factory=list)  #: plans the clean code does not settle
+    reaching: int | None = None  #: how many plans of the survey reach its lines
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One plan to try, and where it comes from."""
-
-    strategy: str
-    name: str
-    seed: int
-
-    @property
-    def plan(self) -> Plan:
-        """The plan itself."""
-        if self.strategy == "small":
-            return SMALL if self.name == "command" else SMALL_CUSTOM
-        if self.strategy == "corpus":
-            return shipped_corpus()[self.name].plan
-        if self.strategy == "drawn":
-            return draw_plan(Seeded(f"hunt/{self.seed}"))
-        return load_scenario(self.name)[1].bare().model_copy(update={"seed": self.seed})
-
-
-def tries(mutant: Mutant, rules: Rules) -> Iterator[Try]:
-    """All plans to try, in order."""
-    hinted = mutant.where if rules.hints else ()
-    for one in shipped_corpus().values() if rules.hints else ():
-        if one.mutant == mutant.id:
-            yield Try("corpus", one.id, one.plan.seed)
-    for seed in range(SEEDS_WHERE):
-        for name in hinted:
-            yield Try("hint", name, seed)
-    simulated = [n for n in shipped() if 1 in load_scenario(n)[1].tiers]
-    names = sorted(simulated, key=lambda name: (name not in RICH, name))
-    if rules.seeds:
-        yield Try("small", "command", 0)
-        yield Try("small", "custom", 0)
-    drawn = 0
-    for seed in range(rules.seeds):
-        for name in names:
-            for _ in range(DRAWN_EACH if rules.drawn else 0):
-                yield Try("drawn", "drawn", drawn)
-                drawn += 1
-            if name not in hinted or seed >= SEEDS_WHERE:
-                yield Try("scenario", name, seed)
-
-
-def hunt(mutant: Mutant, rules: Rules) -> Hunt:
+def hunt(mutant: Mutant, rules: Rules, survey: Survey | None = None) -> Hunt:
     """Hunt `mutant` in a scratch process.  Call it in a warm process, with one thread."""
+    is_surveyed = survey is not None and mutant.module in MODULES
+    first = survey.reaching(mutant) if survey is not None and is_surveyed else []
+    reaching = len(first) if is_surveyed else None
+    if reaching == 0 and rules.reached_only:
+        return Hunt(id=mutant.id, caught=False, reaching=0)
     restless: list[str] = []
     skip, plans, spent_s = 0, 0, 0.0
     while True:
         left_s = rules.budget_s - spent_s
         try:
             at, found, took_s = in_scratch(
-                mutant, _hunt_here, mutant, rules, skip, left_s, cpu_s=left_s + PLAN_S
+                mutant, _hunt_here, mutant, rules, skip, left_s, first, cpu_s=left_s + PLAN_S
             )
         except ScratchError as error:
-            return Hunt(id=mutant.id, caught=False, property=f"{FAILED}{error}")
+            return Hunt(id=mutant.id, caught=False, property=f"{FAILED}{error}", reaching=reaching)
         plans, spent_s = plans + at - skip, spent_s + took_s
         if found is None or not Catch(found.kind).may_be_the_plan or _clean_breaks(found) is None:
             break
@@ -128,7 +86,7 @@ def hunt(mutant: Mutant, rules: Rules) -> Hunt:
         skip = at
     if found is None:
         found = Hunt(id=mutant.id, caught=False)
-    return _with(found, plans=plans, cpu_s=spent_s, restless=restless)
+    return _with(found, plans=plans, cpu_s=spent_s, restless=restless, reaching=reaching)
 
 
 def _with(found: Hunt, **changes: object) -> Hunt:
@@ -141,30 +99,34 @@ def _clean_breaks(found: Hunt) -> object:
 
 
 def _hunt_here(
-    mutant: Mutant, rules: Rules, skip: int, budget_s: float
+    mutant: Mutant, rules: Rules, skip: int, budget_s: float, first: Sequence[Seen]
 ) -> tuple[int, Hunt | None, float]:
     """Hunt in this process, into which the mutant has been planted, from a try on."""
     began_s = time.process_time()
+    costs = {seen.one: seen.cpu_s for seen in first}
     at = 0
-    for at, one in enumerate(tries(mutant, rules), start=1):
+    for at, one in enumerate(tries(mutant, rules.hints, rules.seeds, [*costs]), start=1):
         if at <= skip:
             continue
         if time.process_time() - began_s > budget_s:
             return at - 1, None, time.process_time() - began_s
-        plan = one.plan
-        broken = what_broke(plan, PLAN_S)
+        limit_s = min(PLAN_S, LEAST_S + SLOWER * costs[one]) if one in costs else PLAN_S
+        broken = what_broke(one.plan, limit_s)
         if not is_planted(mutant):
             raise MutantError(f"mutant {mutant.id}: no plan imports {mutant.module}")
-        if broken is None:
-            continue
-        took_s = time.process_time() - began_s
-        if rules.shrinks and not broken.kind.may_be_the_plan:
-            small = shrink(plan, broken, lambda p: what_broke(p, PLAN_S), rules.shrinks)
-            plan = small.plan
-        return at, Hunt(
-            id=mutant.id, caught=True, property=broken.says, strategy=one.strategy,
-            scenario=one.name, seed=one.seed, evidence=broken.evidence, kind=broken.kind,
-            breaks=broken.property,
-            size=measure(plan), plan=plan.model_dump_json(exclude_defaults=True),
-        ), took_s  # fmt: skip
+        if broken is not None:
+            took_s = time.process_time() - began_s
+            return at, _caught(mutant, rules, one, broken), took_s
     return at, None, time.process_time() - began_s
+
+
+def _caught(mutant: Mutant, rules: Rules, one: Try, broken: Broken) -> Hunt:
+    plan = one.plan
+    if rules.shrinks and not broken.kind.may_be_the_plan:
+        plan = shrink(plan, broken, lambda p: what_broke(p, PLAN_S), rules.shrinks).plan
+    return Hunt(
+        id=mutant.id, caught=True, property=broken.says, strategy=one.strategy,
+        scenario=one.name, seed=one.seed, evidence=broken.evidence, kind=broken.kind,
+        breaks=broken.property,
+        size=measure(plan), plan=plan.model_dump_json(exclude_defaults=True),
+    )  # fmt: skip

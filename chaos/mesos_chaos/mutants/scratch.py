@@ -27,6 +27,7 @@ T = TypeVar("T")
 WIRE = "mesos_ref.wire"
 HOLDERS = ("mesos_ref", "mesos_chaos.sim")
 GRACE_S = 5
+MOST_MEMORY = 4 << 30  #: bytes of addresses; a mutant may hoard without end
 
 
 class ScratchError(Exception):
@@ -43,9 +44,9 @@ def warm_up() -> None:
     what_broke(Plan(cluster=Cluster(masters=1, agents=1, foreign=1), workload=named))
 
 
-def forget_implementation(mutant: Mutant) -> None:
-    """Have everything imported anew that may hold on to the mutant's module."""
-    keeps_wire = not mutant.module.startswith(WIRE)
+def forget_implementation(module: str) -> None:
+    """Have everything imported anew that may hold on to `module`."""
+    keeps_wire = not module.startswith(WIRE)
     for name in [*sys.modules]:
         if not any(name == holder or name.startswith(f"{holder}.") for holder in HOLDERS):
             continue
@@ -62,9 +63,16 @@ def forget_implementation(mutant: Mutant) -> None:
 
 
 def in_scratch(
-    mutant: Mutant, work: Callable[..., T], *args: Any, cpu_s: float, patience: float = 12
+    mutant: Mutant | None,
+    work: Callable[..., T],
+    *args: Any,
+    cpu_s: float,
+    patience: float = 12,
+    before: Callable[[], object] | None = None,
 ) -> T:
     """What `work(*args)` returns in a scratch process with the mutant in it.
+
+    Instead of a mutant it may be given what plants something else (`before`).
 
     `work` must import the implementation itself.  The process may use `cpu_s` CPU seconds and a
     few, and `patience` times as long by the clock.  Raises `ScratchError` when it fails.
@@ -75,7 +83,7 @@ def in_scratch(
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _child(writer, mutant, work, args, cpu_s)
+        _child(writer, mutant, work, args, cpu_s, before)
     os.close(writer)
     try:
         said = _read_all(reader, time.monotonic() + cpu_s * patience + 60, child)
@@ -91,15 +99,26 @@ def in_scratch(
     return answer
 
 
-def _child(writer: int, mutant: Mutant, work: Callable[..., Any], args: Any, cpu_s: float) -> None:
+def _child(
+    writer: int,
+    mutant: Mutant | None,
+    work: Callable[..., Any],
+    args: Any,
+    cpu_s: float,
+    before: Callable[[], object] | None,
+) -> None:
     """The scratch process; it does not return."""
     code = 1
     try:
         most_s = int(cpu_s) + GRACE_S  # CPU time starts again with a fork
         resource.setrlimit(resource.RLIMIT_CPU, (most_s, most_s + GRACE_S))
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-        forget_implementation(mutant)
-        plant(mutant)
+        forget_implementation("" if mutant is None else mutant.module)
+        if before is not None:
+            before()
+        if mutant is not None:
+            plant(mutant)
         result = pickle.dumps((True, work(*args)))
         code = 0
     except BaseException as error:  # whatever it is, the parent is told
