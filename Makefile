@@ -15,7 +15,7 @@ DEBIAN += python3-venv # .venv, where python3 is Debian's own
 DEBIAN += curl         # a client we did not write: the HTTP API must please it too
 DEBIAN += chromium     # the page of a run has a script, and a browser runs it
 
-.PHONY: help demo test quick check models chaos bench nightly docs coverage mutants system-deps clean
+.PHONY: help demo test quick check models chaos bench nightly docs coverage mutants kills system-deps clean
 
 help: ## show this text
 	@echo "mesos-ref: a formally specified Mesos.  Needs python3 >= 3.11 with venv, make and git."
@@ -58,6 +58,7 @@ nightly: $(INSTALLED) ## everything, with many more examples and a new seed each
 	$(BIN)/pytest -n auto --hypothesis-profile=nightly -m "" $(ARGS)
 	$(BIN)/mesos-spec check --nightly --at-once 0
 	$(BIN)/mesos-chaos run
+	$(BIN)/mesos-chaos search --time 1h --jobs 2 --seed "$$(date +%F)"
 
 docs: $(INSTALLED) ## write docs/reference anew from the code
 	$(BIN)/python -m docs.generate --searched $(ARGS)
@@ -67,6 +68,9 @@ coverage: $(INSTALLED) ## run the scenarios in simulation, and write down what t
 
 mutants: $(INSTALLED) ## hunt the mutants of the specification, and write down what is caught
 	$(BIN)/python -m docs.generate --mutants $(ARGS)
+
+kills: $(INSTALLED) ## hunt the mutants of the implementation, and write down what catches them
+	$(BIN)/python -m docs.generate --kills $(ARGS)
 
 system-deps: ## install the Debian packages that the tests use (as root)
 	@missing=""; for package in $(DEBIAN); do \

@@ -5,8 +5,9 @@ README.md.  With `--check` nothing is written; the exit code is 1, and the names
 are printed, if writing would change something.
 
 With `--coverage` the scenarios are run first, to write the table that the page of coverage shows,
-and with `--mutants` the specification's mutants are hunted, for theirs (some minutes each);
-without, those tables are only read.
+with `--mutants` the specification's mutants are hunted, for theirs (some minutes each), and with
+`--kills` those of the implementation that have changed (an hour, if all have); without, those
+tables are only read.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from docs.pages import (
     diagrams,
     hunted,
     interactions,
+    kills,
     measured,
     requirements,
     specification,
@@ -45,6 +47,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/faults.md": chaos.faults,
     "docs/reference/mutants.md": chaos.mutants,
     "docs/reference/specification-mutants.md": hunted.hunted_page,
+    "docs/reference/kill-matrix.md": kills.kills_page,
     "docs/reference/cli.md": commands.commands,
     "README.md": lambda: measured.put_in((ROOT / "README.md").read_text()),
 }
@@ -71,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--searched", action="store_true", help="also what models are searched for")
     parser.add_argument("--coverage", action="store_true", help="run the scenarios first")
     parser.add_argument("--mutants", action="store_true", help="hunt mutants first")
+    parser.add_argument("--kills", action="store_true", help="hunt the implementation's first")
     args = parser.parse_args(argv)
     if args.coverage:
         coverage.TABLE.write_text(coverage.measured())
@@ -78,6 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.mutants:
         hunted.TABLE.write_text(hunted.measured())
         hunted.rows.cache_clear()
+    if args.kills:
+        kills.hunt()
+        kills.rows.cache_clear()
     found = stale({**PAGES, **SEARCHED} if args.searched else PAGES)
     for path, text in found.items():
         if not args.check:

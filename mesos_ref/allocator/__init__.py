@@ -53,3 +53,7 @@ class Allocator(Protocol):
     def charged(self) -> dict[tuple[str, str], dict[str, int]]:
         """What is charged to each (framework, role), in thousandths by name: for checks."""
         ...
+
+    def role_charged(self) -> dict[str, dict[str, int]]:
+        """What is charged to each role, in thousandths by name: for checks."""
+        ...

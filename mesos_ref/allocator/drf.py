@@ -95,6 +95,10 @@ class Drf:
         """What is charged to each (framework, role), in thousandths by name."""
         return {claimant: dict(amounts) for claimant, amounts in self._charged.items()}
 
+    def role_charged(self) -> dict[str, Amounts]:
+        """What is charged to each role, in thousandths by name."""
+        return {role: dict(amounts) for role, amounts in self._role_charged.items()}
+
     def _forget_if_empty(self, claimant: tuple[str, str]) -> None:
         if not self._charged.get(claimant, True):
             del self._charged[claimant]

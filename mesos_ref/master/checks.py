@@ -66,6 +66,13 @@ def _charges(m: State) -> Iterator[str]:
     wanted = {claimant: amounts for claimant, amounts in due.items() if amounts}
     if m.allocator.charged() != wanted:
         yield f"charged {m.allocator.charged()}, but due is {wanted} (S4)"
+    roles: dict[str, dict[str, int]] = {}
+    for (_, role), amounts in wanted.items():
+        for name, milli in amounts.items():
+            mine = roles.setdefault(role, {})
+            mine[name] = mine.get(name, 0) + milli
+    if m.allocator.role_charged() != roles:
+        yield f"charged {m.allocator.role_charged()} by role, but due is {roles} (S4)"
 
 
 # Tables and their indexes -------------------------------------------------------------------------

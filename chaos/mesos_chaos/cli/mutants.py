@@ -184,6 +184,7 @@ def _row(mutant: Mutant, found: Hunt) -> dict[str, Any]:
         "tiers": list(mutant.tiers),
         "module": mutant.module,
         "breaks": mutant.breaks,
+        "story": mutant.story,
         "caught": found.caught,
         "kind": found.kind,
         "property": found.property,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,12 @@ from mesos_chaos.mutants import Mutant
 from mesos_chaos.mutants.generic import MODULES
 from mesos_chaos.mutants.planting import plant_source
 from mesos_chaos.mutants.scratch import in_scratch
-from mesos_chaos.mutants.tries import Try, surveyed
+from mesos_chaos.mutants.tries import Try, single_faults, surveyed
 from mesos_chaos.search.breaking import run_plan
 
 PLAN_S = 60.0
 MEAN_S = 6.0  #: of CPU time, that a plan may take on average
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class Survey:
     broken: dict[str, str] = field(default_factory=dict)  #: plan → what it broke without a mutant
 
     def reaching(self, mutant: Mutant) -> list[Seen]:
-        """The plans that come to the mutant's lines: those first that do so often and cheaply."""
+        """The plans that come to the mutant's lines: those first that do so often and cheaply.
+
+        Single faults of tiny plans, in no order, take turns with the others.
+        """
         lines = [f"{mutant.module}:{line}" for line in edited_lines(mutant)]
         total = Counter[str]()
         for one in self.seen:
@@ -63,11 +67,8 @@ class Survey:
             return share / (0.1 + one.cpu_s)
 
         found = [one for one in self.seen if any(line in one.lines for line in lines)]
-        return sorted(found, key=worth, reverse=True)
-
-    def cost_s(self, one: Try) -> float | None:
-        """What that plan cost, if it was surveyed."""
-        return next((seen.cpu_s for seen in self.seen if seen.one == one), None)
+        found.sort(key=worth, reverse=True)
+        return _in_turns(found)
 
     def text(self) -> str:
         """As its file holds it."""
@@ -75,11 +76,20 @@ class Survey:
         return json.dumps({"digest": self.digest, "seen": seen, "broken": self.broken})
 
 
+def _in_turns(found: list[Seen]) -> list[Seen]:
+    tiny = [one for one in found if one.one.strategy == "single"]
+    others = [one for one in found if one.one.strategy != "single"]
+    tiny.sort(key=lambda one: hashlib.sha256(one.one.text.encode()).digest())
+    turns = zip_longest(others, tiny[0::3], tiny[1::3], tiny[2::3])
+    return [one for turn in turns for one in turn if one is not None]
+
+
 def survey(path: Path, plans: int, tell: Callable[[str], object] = lambda line: None) -> Survey:
     """The survey in the file, if it is of these sources and has so many plans; else a new one."""
     known = read_survey(path)
     if known is not None and len(known.seen) + len(known.broken) >= plans:
         return known
+    surveyed(plans)  # which runs tiny plans: here, where nothing counts
     seen, broken = in_scratch(None, _look, plans, cpu_s=plans * MEAN_S, before=_plant)
     made = Survey(digest(), [one for one in seen if one.one.text not in broken], broken)
     for name, says in broken.items():
@@ -97,6 +107,8 @@ def read_survey(path: Path) -> Survey | None:
     if said["digest"] != digest():
         return None
     seen = [Seen(Try(*row[:3]), row[3], row[4]) for row in said["seen"]]
+    for name in {one.one.name for one in seen if one.one.strategy == "single"}:
+        single_faults(name)
     return Survey(said["digest"], seen, said["broken"])
 
 
@@ -180,14 +192,18 @@ class _Counting(ast.NodeTransformer):
 def edited_lines(mutant: Mutant) -> list[int]:
     """Where the statements begin that the mutant changes."""
     source = _file(mutant.module).read_text()
-    edited = mutant.edited(source)
-    start = next((i for i, (a, b) in enumerate(zip(source, edited)) if a != b), 0)
-    same = zip(reversed(source[start:]), reversed(edited[start:]))
-    end = len(source) - next((i for i, (a, b) in enumerate(same) if a != b), 0)
-    first, last = source.count("\n", 0, start) + 1, source.count("\n", 0, max(start, end - 1)) + 1
+    was, now = source.splitlines(), mutant.edited(source).splitlines()
+    before = _alike(was, now)
+    after = _alike(was[before:][::-1], now[before:][::-1])
+    first, last = before + 1, max(before + 1, len(was) - after)
     spans = [_head(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
     inside = [span for span in spans if span[0] <= last and span[1] >= first]
     return sorted({low for low, _ in inside})
+
+
+def _alike(some: Sequence[str], others: Sequence[str]) -> int:
+    """How many at their beginnings are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others)))
 
 
 def _head(node: ast.stmt) -> tuple[int, int]:

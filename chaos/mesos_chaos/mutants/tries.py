@@ -16,7 +16,7 @@ from mesos_chaos.mutants import Mutant
 from mesos_chaos.plan import Plan, load_scenario, shipped
 from mesos_chaos.search.dice import Seeded
 from mesos_chaos.search.drawing import BRIEF, draw_plan
-from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM
+from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM, singles
 from mesos_chaos.search.keeping import shipped_corpus
 from mesos_chaos.search.portfolio import Strategy, draw
 
@@ -24,6 +24,8 @@ SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are
 #: Scenarios that are tried before the others: much happens in little time.
 RICH = ("strangers_on_lost_agents", "everything_dies", "unruly_framework", "deposed_leader")
 DRAWN_EACH = 3  #: drawn plans before each scenario
+TINY = {"command": SMALL, "custom": SMALL_CUSTOM}
+EVERY = 4  #: of all single faults of the tiny plans, every so manieth is surveyed
 #: How drawn plans of a survey are drawn, in turns.
 WAYS = ("brief", "brief", "brief", "drawn", "swarm", "hold-back")
 
@@ -51,7 +53,9 @@ class Try:
         """The plan itself."""
         match self.strategy:
             case "small":
-                return SMALL if self.name == "command" else SMALL_CUSTOM
+                return TINY[self.name]
+            case "single":
+                return single_faults(self.name)[self.seed]
             case "corpus":
                 return shipped_corpus()[self.name].plan
             case "drawn":
@@ -65,6 +69,12 @@ class Try:
 
 
 @cache
+def single_faults(name: str) -> list[Plan]:
+    """All single faults of a tiny plan.  Asked first where there is no mutant."""
+    return singles(TINY[name])
+
+
+@cache
 def simulated() -> tuple[str, ...]:
     """The shipped scenarios that can be simulated, the rich ones first."""
     names = [n for n in shipped() if 1 in load_scenario(n)[1].tiers]
@@ -72,12 +82,19 @@ def simulated() -> tuple[str, ...]:
 
 
 def surveyed(many: int) -> list[Try]:
-    """The plans of a survey: the corpus, tiny ones, each scenario twice, and then drawn ones."""
-    found = [Try("small", "command", 0), Try("small", "custom", 0)]
+    """The plans of a survey: the corpus, each scenario twice, drawn ones; and single faults.
+
+    Single faults cost least by far, and come besides those `many`, which are the others.
+    """
+    found = [Try("small", name, 0) for name in TINY]
     found += [Try("corpus", one.id, one.plan.seed) for one in shipped_corpus().values()]
     found += [Try("scenario", name, seed) for seed in range(2) for name in simulated()]
     ways = [WAYS[n % len(WAYS)] for n in range(max(0, many - len(found)))]
-    return found[:many] + [Try(way, way, 10_000 + n) for n, way in enumerate(ways)]
+    found = found[:many] + [Try(way, way, 10_000 + n) for n, way in enumerate(ways)]
+    tiny = [
+        Try("single", name, n) for name in TINY for n in range(0, len(single_faults(name)), EVERY)
+    ]
+    return found + tiny[: 2 * many]
 
 
 def tries(

@@ -1,10 +1,10 @@
 """What a simulated run of a plan broke, and under which name two runs broke the same.
 
 A run breaks something when the judge names a violation, when it does not settle after the heal,
-when a core holds what it must not or forgets a timer, when it raises on what a peer sent, or when
-it does not come to an end.  A failure of the harness itself is none of these, and is raised.  The
-*property* of what broke is its sentence without the names of this run, so that a smaller plan that
-breaks the same can be told from one that breaks something else.
+when a core holds what it must not or forgets a timer, when it writes what is no record or raises on
+what a peer sent, or when it does not come to an end.  A failure of the harness itself is none of
+these, and is raised.  The *property* of what broke is its sentence without the names of this run,
+so that a smaller plan that breaks the same can be told from one that breaks something else.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.plan import Plan
+from mesos_spec.tools.judging.trace import TraceError
 from mesos_spec.tools.judging.verdict import Kind
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Catch(StrEnum):
     VIOLATION = "violation"  #: the judge names a property
     LATE = "late"  #: a timer was forgotten
     LEAK = "leak"  #: a core holds what it must not
+    GARBLED = "garbled"  #: a process wrote what is no record
     RAISED = "raised"  #: a core raised on what a peer sent
     UNSETTLED = "unsettled"  #: it does not settle
     ENDLESS = "endless"  #: it used up its CPU time
@@ -95,6 +97,9 @@ def run_plan(
         if timer.is_over:  # whatever became of that on its way
             says = f"does not come to an end: {limit_s:g} CPU s are not enough"
             return Ran(Broken(Catch.ENDLESS, says, says, exit_code=3))
+        if isinstance(error, TraceError):
+            says = str(error).partition(": ")[2]
+            return Ran(Broken(Catch.GARBLED, f"garbled: {says}", str(error), exit_code=4))
         where = _raised_in_product(error)
         if where is None:
             raise

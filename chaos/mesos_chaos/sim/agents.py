@@ -84,6 +84,11 @@ class SimAgent(Node):
         """The detector saw a leader."""
         self.hear(heard.LeaderSeen(epoch, master))
 
+    @property
+    def streams(self) -> list[str]:
+        """Those of executors that are open."""
+        return [*self._streams]
+
     # ---- the link ------------------------------------------------------------------------------
     def _connect(self, effect: Connect) -> None:
         master = self._masters[effect.url]

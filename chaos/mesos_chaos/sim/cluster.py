@@ -19,6 +19,7 @@ from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
 from mesos_chaos.sim.node import Node
+from mesos_chaos.sim.open_ends import forgotten
 from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
@@ -269,7 +270,8 @@ class SimCluster:
             "scheduler": scheduler_core.violations,
         }
         alive = [node for node in self.nodes if node.alive]
-        return [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
+        found = [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
+        return found + forgotten(self)
 
     def pending(self) -> list[str]:
         """Why it is not settled: a sentence for each thing that is missing."""

@@ -115,6 +115,16 @@ class SimMaster(Node):
         number = self._foreign if connection == "ext" else n
         self.hear(heard.Call(request, (connection, number), stream, call, new))
 
+    @property
+    def links(self) -> list[str]:
+        """Those of agents that are open."""
+        return [*self._links]
+
+    @property
+    def streams(self) -> list[str]:
+        """Those of schedulers that are open."""
+        return [*self._streams]
+
     def _request(self) -> str:
         self._requests += 1
         return f"{self.name}.{self.life}#{self._requests}"

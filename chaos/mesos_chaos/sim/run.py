@@ -278,7 +278,7 @@ def simulate(
         faults_done=faults.done,
         struck=faults.met,
         missed=[name for name in plan.expect.must_see if name not in seen],
-        leaks=[] if broken() else cluster.leaks(),
+        leaks=cluster.leaks() if settled and not broken() else [],
         late=cluster.late,
     )
     if result.missed and verdict.outcome is Outcome.CONFORMS:

@@ -1,0 +1,56 @@
+"""What is open and belongs to nobody: connections and processes that a core has forgotten.
+
+A core says what to close, and shows what it has; the shell around it holds what is open.  When all
+is quiet the two must agree: a stream that was replaced is hung up, a framework that was removed is
+not listened to, an executor that has ended is not shown any more (S13, EXE-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mesos_chaos.sim.agents import SimAgent
+    from mesos_chaos.sim.cluster import SimCluster
+    from mesos_chaos.sim.masters import SimMaster
+
+
+def forgotten(cluster: SimCluster) -> list[str]:
+    """A sentence for each thing that is open and not shown, or shown and not there."""
+    found: list[str] = []
+    for master in cluster.masters.values():
+        if master.leads and master.alive and not master.paused:
+            found += _of_master(master, misfits=cluster.plan.cluster.misfits > 0)
+    for agent in cluster.agents.values():
+        if agent.alive and not agent.paused and not agent.name.startswith("misfit"):
+            found += _of_agent(agent)
+    return found
+
+
+def _of_master(master: SimMaster, misfits: bool) -> Iterator[str]:
+    view = master.core.view()
+    links = _shown(view, "agents", "link")
+    streams = _shown(view, "frameworks", "stream")
+    if not misfits:
+        yield from _differ(master.name, "link", master.links, links)
+    yield from _differ(master.name, "stream", master.streams, streams)
+
+
+def _of_agent(agent: SimAgent) -> Iterator[str]:
+    view = agent.core.view()
+    shown = {key.partition("/")[2] for key in view if key.startswith("executors/")}
+    alive = {f"{one.framework_id}/{one.executor_id}" for one in agent.executors.values()}
+    yield from _differ(agent.name, "executor", alive, shown)
+    streams = _shown(view, "executors", "stream")
+    yield from _differ(agent.name, "stream", agent.streams, streams)
+
+
+def _shown(view: dict[str, Any], table: str, name: str) -> set[str]:
+    rows = (value for key, value in view.items() if key.startswith(f"{table}/"))
+    return {value[name] for value in rows if value.get(name)}
+
+
+def _differ(node: str, what: str, there: Iterable[str], shown: set[str]) -> Iterator[str]:
+    yield from (f"{node}: {what} {one} is open, and nobody's" for one in sorted({*there} - shown))
+    yield from (f"{node}: {what} {one} is shown, and gone" for one in sorted(shown - {*there}))
