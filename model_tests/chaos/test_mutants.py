@@ -47,7 +47,7 @@ NAMED = re.compile(
     r"refused: it does not hold that|is not what its actions send|otherwise than the specification"
     r"|is not the specification's state|is not what was sent|does not settle|late: |leak: "
     r"|is offered to|no action took it|a core raised|it acted on|it sent message|before its timer"
-    r"|which no trace shows"
+    r"|which no trace shows|garbled: "
 )
 
 

@@ -177,6 +177,7 @@ def test_an_allocator_keeps_nothing_of_those_who_left() -> None:
     drf.unclaim("f", "r")
     drf.remove_total(NINE_CPUS)
     assert drf.charged() == {}
+    assert drf.role_charged() == {}
     assert choose(drf) is None
 
 

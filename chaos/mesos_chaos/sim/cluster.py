@@ -271,6 +271,7 @@ class SimCluster:
         }
         alive = [node for node in self.nodes if node.alive]
         found = [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
+        found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
         return found + forgotten(self)
 
     def pending(self) -> list[str]:

@@ -134,7 +134,7 @@ class SimForeign:
     def _a_stream(self) -> str | None:
         if self._dice.random() < 0.9:
             return self._streams[-1] if self._streams else None
-        return self._dice.choice([*self._streams, "no-stream"])
+        return self._dice.choice([*self._streams, "no-stream", None])
 
     # ---- hearing -------------------------------------------------------------------------------
     def _told(self, end: End[Any], kind: str, *rest: Any) -> None:

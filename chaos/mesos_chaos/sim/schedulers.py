@@ -59,7 +59,9 @@ class SimScheduler(Node):
         self.workload = workload
         self.user = User(workload, loop.random(f"user {workload.name}"))
         self.error: str | None = None  #: why it has stopped
+        self.mistold: list[str] = []  #: what it was told, though it is not so
         self._whims = MOST_WHIMS
+        self._answering = 0  #: the status of the answer that it hears just now
         self._masters = masters
         self._stopped = stopped
         self._end: tuple[str, End[Any]] | None = None
@@ -131,7 +133,9 @@ class SimScheduler(Node):
             case Stop(error=error):
                 self.error = error or "it was torn down"
                 self._stopped(self)
-            case NotSent(call=call):
+            case NotSent(call=call, why=why):
+                if 200 <= self._answering < 300:
+                    self.mistold.append(f"told that a call failed that was accepted: {why}")
                 self.user.not_sent(call)
             case _:
                 super().perform(effect)
@@ -160,7 +164,9 @@ class SimScheduler(Node):
             return
         n, status, text = rest
         if n != 0:
+            self._answering = status
             self.hear(heard.CallAnswered(connection, n, status, text))
+            self._answering = 0
         elif status == 200:
             self._stream = text
             self.hear(heard.StreamOpened(connection, text))

@@ -1,0 +1,50 @@
+"""What a shell holds open and its core does not show, or the other way round, is told."""
+
+from __future__ import annotations
+
+from mesos_chaos.plan import Cluster, Plan, Workload
+from mesos_chaos.sim.cluster import SimCluster
+from mesos_chaos.sim.loop import SECOND_US
+from mesos_chaos.sim.network import End
+from mesos_chaos.sim.open_ends import forgotten
+from mesos_chaos.sim.run import simulate
+
+PLAN = Plan(
+    cluster=Cluster(masters=1, agents=1, foreign=1, foreign_calls=30),
+    workload=[Workload(name="own", items=3, executor="custom")],
+)
+
+
+def settled() -> SimCluster:
+    """A cluster in which all is done."""
+    result, cluster = simulate(PLAN)
+    assert result.exit_code == 0
+    return cluster
+
+
+def test_when_all_is_quiet_nothing_is_forgotten() -> None:
+    cluster = settled()
+    assert cluster.masters["m1"].streams
+    assert cluster.masters["m1"].links
+    assert forgotten(cluster) == []
+
+
+def test_a_stream_that_nobody_hung_up_is_told() -> None:
+    """S13: of a framework that has another, or is removed."""
+    cluster = settled()
+    ends: tuple[End[object], End[object]] = cluster.network.connect("x1", "m1")
+    cluster.masters["m1"]._streams["old-stream"] = ends[1]
+    assert forgotten(cluster) == ["m1: stream old-stream is open, and nobody's"]
+    assert "m1: stream old-stream is open, and nobody's" in cluster.leaks()
+
+
+def test_an_executor_that_has_ended_and_is_shown_is_told() -> None:
+    """EXE-5."""
+    cluster = SimCluster.of(PLAN)
+    agent = cluster.agents["a1"]
+    assert cluster.loop.run(10 * SECOND_US, lambda: bool(agent.streams))
+    assert not [says for says in forgotten(cluster) if "a1: executor" in says]
+    [container, *_] = agent.executors
+    executor = agent.executors.pop(container)
+    says = f"a1: executor {executor.framework_id}/{executor.executor_id} is shown, and gone"
+    assert says in forgotten(cluster)
