@@ -24,13 +24,16 @@ from mesos_ref.wire.v1 import (
     Filters,
     FrameworkInfo,
     Launch,
+    LaunchGroup,
     Operation,
+    TaskGroup,
     TaskInfo,
 )
 
 PAUSE_US = 30_000
 LEAVING_US = 500_000
 REMEMBERED = 12
+IDLE = ("ACCEPT_INVERSE_OFFERS", "RECONCILE_OPERATIONS", "UPDATE_FRAMEWORK")
 NOTICES = 0.3  #: how often, when it acts, it notices that there is another leader
 REUSES = 0.3  #: the share of tasks that get one of the few ids it is fond of
 FEW = 3
@@ -161,11 +164,12 @@ class SimForeign:
 
     # ---- drawing -------------------------------------------------------------------------------
     def _subscribe(self, lasts: bool = False) -> wire.Call:
+        roles = self._dice.choice([("*", "batch"), ("*", "batch"), ("*",)])
         info = FrameworkInfo(
             user="ext",
             name=self.name,
             id=self._framework_id,
-            roles=("*", "batch"),
+            roles=roles,
             checkpoint=self._dice.random() < 0.7,
             failover_timeout=100.0 if lasts else self._dice.choice([0.0, 1.0, 100.0]),
             capabilities=(
@@ -173,7 +177,7 @@ class SimForeign:
                 *([Capability(type="PARTITION_AWARE")] if self._dice.random() < 0.5 else []),
             ),
         )
-        suppressed = ("batch",) if self._dice.random() < 0.3 else ()
+        suppressed = ("batch",) if "batch" in roles and self._dice.random() < 0.3 else ()
         return wire.Call(
             type="SUBSCRIBE",
             framework_id=self._framework_id,
@@ -204,13 +208,26 @@ class SimForeign:
         picked = [self._pick(self._offers, ("no-offer", "no-agent")) for _ in range(count)]
         agent = picked[0][1]
         tasks = tuple(self._task(agent) for _ in range(self._dice.choice([0, 1, 1, 2])))
-        operations = (Operation(type="LAUNCH", launch=Launch(task_infos=tasks)),) if tasks else ()
+        operations = (self._operation(tasks),) if tasks else ()
         accept = wire.Accept(
             offer_ids=tuple(offer for offer, _ in picked),
             operations=operations,
             filters=Filters(refuse_seconds=self._dice.choice([0.0, 0.5, -1.0])),
         )
         return self._call("ACCEPT", accept=accept)
+
+    def _operation(self, tasks: tuple[TaskInfo, ...]) -> Operation:
+        """A launch; now and then what this edition has not."""
+        match self._dice.choice([*14 * ["LAUNCH"], "LAUNCH_GROUP", "RESERVE"]):
+            case "LAUNCH":
+                return Operation(type="LAUNCH", launch=Launch(task_infos=tasks))
+            case "LAUNCH_GROUP":
+                group = LaunchGroup(
+                    executor=self._executor(tasks[0].agent_id), task_group=TaskGroup(tasks=tasks)
+                )
+                return Operation(type="LAUNCH_GROUP", launch_group=group)
+            case _:
+                return Operation(type="RESERVE", reserve={})
 
     def _task(self, agent: str) -> TaskInfo:
         self._launched += 1
@@ -233,6 +250,7 @@ class SimForeign:
             command=CommandInfo(value=command) if executor is None and whole else None,
             executor=executor,
             data=command.encode(),
+            limits={"disk": {"value": 1.0}} if self._dice.random() < 0.03 else None,
         )
 
     def _executor(self, agent: str) -> ExecutorInfo:
@@ -286,7 +304,10 @@ class SimForeign:
         return self._call("SHUTDOWN", shutdown=wire.Shutdown(agent_id=agent, executor_id=executor))
 
     def _request(self) -> wire.Call:
-        return self._call("REQUEST", request=wire.Request())
+        """What is answered and comes to nothing, or is not supported."""
+        if self._dice.random() < 0.5:
+            return self._call("REQUEST", request=wire.Request())
+        return self._call(self._dice.choice(IDLE))
 
     def _pick(self, among: list[Any], otherwise: Any) -> Any:
         """Mostly the newest; sometimes any that was ever seen, or none that ever was."""

@@ -38,7 +38,28 @@ def of_task(info: Json, framework: str) -> str | None:
         return INVALID
     if executor is not None and _bad_executor(executor, framework):
         return INVALID
+    if command is not None and _bad_environment(command):
+        return INVALID
+    container = info.get("container") or {}
+    if container.get("type") == "DOCKER" and "docker" not in container:
+        return INVALID
+    if set(info.get("limits") or ()) - {"cpus", "mem"}:
+        return INVALID
     return None
+
+
+def _bad_environment(command: Json) -> bool:
+    """Whether a variable has not what its type says, or something else besides."""
+    for variable in (command.get("environment") or {}).get("variables") or ():
+        value, secret = variable.get("value"), variable.get("secret")
+        match variable.get("type", "VALUE"):
+            case "VALUE" if value is None or secret is not None:
+                return True
+            case "SECRET" if secret is None or value is not None:
+                return True
+            case _:
+                pass
+    return False
 
 
 def _bad_executor(executor: Json, framework: str) -> bool:
