@@ -104,7 +104,15 @@ def kills_page() -> str:
         "(../explanation/chaos.md#mutants), and [how to add a mutant](../how-to/add-a-mutant.md).",
         "```sh\n" + "\n".join(command(name) for name in HUNTS) + "\n```",
         table(
-            ("hunt", "mutants", "caught", f"within {SOON_S:g} s", "median plans", "CPU s in all"),
+            (
+                "hunt",
+                "mutants",
+                "caught",
+                f"within {SOON_S:g} s",
+                "median plans",
+                "survivors were given, CPU s",
+                "CPU s in all",
+            ),
             [_summary(name) for name in HUNTS],
         ),
         "*Without hints* is the honest figure: a bug that nobody has listed has no hints either.",
@@ -134,7 +142,7 @@ def kills_page() -> str:
 def _summary(name: str) -> tuple[str, ...]:
     known = list(rows(name).values())
     if not known:
-        return code(name), *("–",) * 5
+        return f"{code(name)}: {HUNTS[name][1]}", "not hunted yet", *("–",) * 5
     caught = [row for row in known if row["caught"]]
     soon = sum(row["cpu_s"] <= SOON_S for row in caught)
     plans = sorted(row["plans"] for row in caught)
@@ -144,8 +152,16 @@ def _summary(name: str) -> tuple[str, ...]:
         _share(len(caught), len(known)),
         _share(soon, len(known)),
         str(plans[len(plans) // 2]) if plans else "–",
+        _given([row["budget_s"] for row in known if not row["caught"]]),
         f"{sum(row['cpu_s'] for row in known):,.0f}",
     )
+
+
+def _given(budgets: Sequence[float]) -> str:
+    if not budgets:
+        return "–"
+    low, high = min(budgets), max(budgets)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _share(some: int, many: int) -> str:

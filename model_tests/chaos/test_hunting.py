@@ -121,6 +121,7 @@ def test_a_ledger_holds_for_the_mutant_to_the_letter(tmp_path: Path) -> None:
     assert Ledger(path).row(mutant.model_copy(update={"story": "Told in quite other words."}))
     assert Ledger(path).row(mutant.model_copy(update={"new": "other"})) is None
     assert Ledger(None).row(mutant) is None
+    assert Ledger(path, 1.0).row(mutant) is None
 
 
 def test_what_is_in_the_ledger_is_not_hunted_again(
@@ -128,7 +129,7 @@ def test_what_is_in_the_ledger_is_not_hunted_again(
 ) -> None:
     path = tmp_path / "ledger.jsonl"
     mutant: Mutant = MUTANTS["end_frees_nothing"]
-    Ledger(path).add(mutant, {"id": mutant.id, "caught": False, "cpu_s": 1234.0})
+    Ledger(path, 60.0).add(mutant, {"id": mutant.id, "caught": False, "cpu_s": 1234.0})
     assert main(["mutants", "--only", mutant.id, "--into", str(path), "--json"]) == 1
     [row] = json.loads(capsys.readouterr().out)["mutants"]
     assert row["cpu_s"] == 1234.0

@@ -36,7 +36,7 @@ it must break), tiers (1 simulated, 2 shells in virtual time, 3 real processes),
 With a survey, a few hundred plans are run without any mutant first, to see which reach which lines:
 a mutant is hunted with those that reach its own, and a generic one that none reaches is not hunted.
 With --into, rows are written as they come; what is there already, of the same text, is not hunted
-again.
+again, unless it survived a smaller budget.
 
   exit codes: 0 all were caught · 1 one survived · 5 wrong use
 """
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     except MutantError as error:
         print(f"mesos-chaos mutants: {error}", file=sys.stderr)
         return EXIT_USAGE
-    ledger = Ledger(args.into)
+    ledger = Ledger(args.into, args.budget_s)
     left = [mutant for mutant in chosen if ledger.row(mutant) is None]
     for mutant, found in _hunts(args, left):
         ledger.add(mutant, _row(mutant, found))

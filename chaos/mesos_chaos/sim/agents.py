@@ -85,6 +85,11 @@ class SimAgent(Node):
         self.hear(heard.LeaderSeen(epoch, master))
 
     @property
+    def unanswered(self) -> list[str]:
+        """Calls that wait for an answer."""
+        return [*self._asking]
+
+    @property
     def streams(self) -> list[str]:
         """Those of executors that are open."""
         return [*self._streams]

@@ -14,6 +14,7 @@ import msgspec
 
 from mesos_chaos.plan import Plan
 from mesos_chaos.sim.agents import SimAgent
+from mesos_chaos.sim.durable import unkept
 from mesos_chaos.sim.foreign import SimForeign
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
@@ -38,6 +39,7 @@ from mesos_spec.tools.judging.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
 SCHEDULER_AGAIN_US = 700_000
+READ_BACK = 4  #: agents' disks are read back at each so manieth look
 OLD_NEWS = 0.5  #: the share of news of a leader that come twice
 OLD_NEWS_US = 6_000_000
 TOO_OLD = "0.28.0"  #: the version of an agent that may not join
@@ -111,6 +113,8 @@ class SimCluster:
     foreign: list[SimForeign] = field(default_factory=list)
     rivals: dict[str, SimRival] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)  #: what a kill of an agent would have lost
+    _looks: int = 0
 
     @classmethod
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
@@ -260,7 +264,17 @@ class SimCluster:
                 punctuality.excuse(incarnation, now_us)
             elif node.alive and not self.late:
                 self.late = punctuality.look(incarnation, now_us, node.core.view())
+        self._looks += 1
+        if self._looks % READ_BACK == 0:
+            self.lost = self.lost or self._unkept()
         self.loop.after(LOOK_US, self._look)
+
+    def _unkept(self) -> list[str]:
+        """What agents that have kept something since they were asked would lose or invent."""
+        agents = [a for a in self.agents.values() if a.alive and not a.paused and a.has_kept]
+        for agent in agents:
+            agent.has_kept = False
+        return [says for agent in agents for says in unkept(agent)]
 
     def leaks(self) -> list[str]:
         """What the cores hold though they must not, by their own account (D12)."""
@@ -272,7 +286,7 @@ class SimCluster:
         alive = [node for node in self.nodes if node.alive]
         found = [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
         found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
-        return found + forgotten(self)
+        return found + forgotten(self) + self._unkept()
 
     def pending(self) -> list[str]:
         """Why it is not settled: a sentence for each thing that is missing."""

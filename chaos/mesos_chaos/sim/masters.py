@@ -121,6 +121,11 @@ class SimMaster(Node):
         return [*self._links]
 
     @property
+    def unanswered(self) -> list[str]:
+        """Calls that wait for an answer."""
+        return [*self._asking]
+
+    @property
     def streams(self) -> list[str]:
         """Those of schedulers that are open."""
         return [*self._streams]

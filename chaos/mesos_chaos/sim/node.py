@@ -87,6 +87,7 @@ class Node:
         self._missed: list[Any] = []
         self._batch = 0
         self._doom: tuple[Moment, Callable[[], None]] | None = None
+        self.has_kept = False  #: since somebody last looked
 
     @property
     def alive(self) -> bool:
@@ -166,6 +167,7 @@ class Node:
                 self.perform(effect)
 
     def _keep(self, effect: Persist) -> None:
+        self.has_kept = True
         if effect.value is None:
             self.kept.pop(effect.key, None)
         else:

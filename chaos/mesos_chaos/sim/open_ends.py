@@ -35,6 +35,7 @@ def _of_master(master: SimMaster, misfits: bool) -> Iterator[str]:
     if not misfits:
         yield from _differ(master.name, "link", master.links, links)
     yield from _differ(master.name, "stream", master.streams, streams)
+    yield from (f"{master.name}: call {one} was never answered" for one in master.unanswered)
 
 
 def _of_agent(agent: SimAgent) -> Iterator[str]:
@@ -44,6 +45,7 @@ def _of_agent(agent: SimAgent) -> Iterator[str]:
     yield from _differ(agent.name, "executor", alive, shown)
     streams = _shown(view, "executors", "stream")
     yield from _differ(agent.name, "stream", agent.streams, streams)
+    yield from (f"{agent.name}: call {one} was never answered" for one in agent.unanswered)
 
 
 def _shown(view: dict[str, Any], table: str, name: str) -> set[str]:

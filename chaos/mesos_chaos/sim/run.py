@@ -252,7 +252,7 @@ def simulate(
     faults.arm(plan.fault)
 
     def broken() -> bool:
-        return cluster.judge.violation is not None or bool(cluster.late)
+        return cluster.judge.violation is not None or bool(cluster.late or cluster.lost)
 
     def quiet() -> bool:
         return broken() or (cluster.finished and faults.left == 0)
@@ -278,7 +278,7 @@ def simulate(
         faults_done=faults.done,
         struck=faults.met,
         missed=[name for name in plan.expect.must_see if name not in seen],
-        leaks=cluster.leaks() if settled and not broken() else [],
+        leaks=cluster.lost or (cluster.leaks() if settled and not broken() else []),
         late=cluster.late,
     )
     if result.missed and verdict.outcome is Outcome.CONFORMS:
