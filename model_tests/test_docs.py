@@ -27,7 +27,7 @@ import pytest
 
 import benchmarks.__main__ as benchmarks
 from docs import generate
-from docs.pages import chaos, coverage, diagrams, hunted, kills, measured, reading, requirements
+from docs.pages import chaos, coverage, diagrams, hunted, measured, reading, requirements
 from docs.pages.reading import concrete
 from docs.pages.specification import KINDS, ROADS, claims
 from mesos_chaos.__main__ import parser as chaos_parser
@@ -235,28 +235,6 @@ def test_the_table_of_mutants_is_of_the_specification_as_it_is() -> None:
     assert said["promise"] >= 50
     assert said == there, "stale: run `make mutants`"
     assert set(hunted.rows()["noticed"]) >= {"charges_add_up", "every_head_is_consumed"}
-
-
-# --- the kill matrix ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["without-hints", "with-hints", "virtual"])
-def test_the_kill_matrix_is_of_the_mutants_as_they_are(name: str) -> None:
-    if kills.rows(name):
-        assert kills.stale(name) == [], "stale: run `make kills`"
-
-
-def test_the_kill_matrix_is_of_generic_mutants_as_they_are_drawn() -> None:
-    """Mostly: a change of a core changes those at its lines."""
-    assert len(kills.rows("generic")) >= kills.GENERIC
-    assert len(kills.stale("generic")) < 0.2 * kills.GENERIC, "stale: run `make kills`"
-
-
-def test_thirty_generic_survivors_are_explained() -> None:
-    left = [row["id"] for row in kills.rows("generic").values() if not row["caught"]]
-    said = kills.explained()
-    assert {one["is"] for one in said.values()} <= kills.WHY.keys()
-    assert len(said.keys() & left) >= min(30, len(left))
 
 
 # --- coverage ----------------------------------------------------------------------------------
