@@ -22,8 +22,7 @@ from typing import (
     get_type_hints,
 )  # fmt: skip
 
-from mesos_spec.kernel.partly import Partly, Watched
-from mesos_spec.kernel.values import Fifo, Untold, in_order
+from mesos_spec.kernel.values import Untold, in_order
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
@@ -70,10 +69,6 @@ class _Side(dict[Cell, Any]):
         self.both[self.after, cell] = value
 
 
-class _PartlySide(_Side, Partly):
-    """The same, of which queues are in parts."""
-
-
 class Turn:
     """One evaluation of one action: what it may write, what it wrote, who hears its guards."""
 
@@ -109,7 +104,7 @@ class Per(Generic[K, V]):
     def __getitem__(self, k: K) -> V:
         value: V = self._cells.get(k, self._default)
         if self._owner._reads is not None:
-            value = self._owner._note((self._name, k), value)
+            self._owner._note((self._name, k), value)
         if value is ABSENT:
             raise absent(self._name, k)
         return value
@@ -164,7 +159,9 @@ class _Field:
             return self
         if self.scalar:
             value = s._fields[self.name][None]
-            return value if s._reads is None else s._note((self.name, None), value)
+            if s._reads is not None:
+                s._note((self.name, None), value)
+            return value
         view = s.__dict__[self.name] = Per[Any, Any].__new__(Per)
         view._cells, view._default = s._fields[self.name], self.default
         view._name, view._owner = self.name, s
@@ -266,9 +263,9 @@ class Cells:
         new.__dict__.update(_reads=self._reads, _written=effects)
         return new
 
-    def listen(self, ask: Callable[[Self], T], into: Reads | None = None) -> tuple[T, Reads]:
-        """What `ask` answers here, and the cells it read to know: noted in `into`, if given."""
-        reads: Reads = {} if into is None else into
+    def listen(self, ask: Callable[[Self], T]) -> tuple[T, Reads]:
+        """What `ask` answers here, and the cells it read to know."""
+        reads: Reads = {}
         outer, self.__dict__["_reads"] = self._reads, reads
         try:
             return ask(self), reads
@@ -277,18 +274,15 @@ class Cells:
             if outer is not None:
                 outer.update((cell, value) for cell, value in reads.items() if cell not in outer)
 
-    def compared(
-        self, after: Self, ask: Callable[[], T], partly: bool = False
-    ) -> tuple[T, dict[tuple[bool, Cell], Any]]:
+    def compared(self, after: Self, ask: Callable[[], T]) -> tuple[T, dict[tuple[bool, Cell], Any]]:
         """What `ask` answers of this state and the one `after` a step, and the cells it read.
 
-        Each with whether it was read of the state after; queues in parts, if `partly`.  Who listens
-        to this one is not told.
+        Each with whether it was read of the state after.  Who listens to this one is not told.
         """
         reads: dict[tuple[bool, Cell], Any] = {}
-        outer, side = self._reads, _PartlySide if partly else _Side
-        self.__dict__["_reads"] = side(reads, False)
-        after.__dict__["_reads"] = side(reads, True)
+        outer = self._reads
+        self.__dict__["_reads"] = _Side(reads, False)
+        after.__dict__["_reads"] = _Side(reads, True)
         try:
             return ask(), reads
         finally:
@@ -311,18 +305,10 @@ class Cells:
         """What `cell` holds until it is written, or `ABSENT`."""
         return self._layout[cell[0]].default
 
-    def _note(self, cell: Cell, value: Any) -> Any:
-        """A cell was read; what the reader gets.
-
-        What an action reads of its own writes is no read of the state.
-        """
-        reads = self._reads
-        if reads is None or cell in self._written:
-            return value
-        if isinstance(reads, Partly) and type(value) is Fifo:
-            return Watched(value, cell, reads)
-        reads.setdefault(cell, value)
-        return value
+    def _note(self, cell: Cell, value: Any) -> None:
+        """A cell was read.  What an action reads of its own writes is no read of the state."""
+        if self._reads is not None and cell not in self._written:
+            self._reads.setdefault(cell, value)
 
     def _put(self, name: str, key: Any, value: Any) -> None:
         """Write a cell, no questions asked."""
@@ -340,8 +326,6 @@ class Cells:
     def _write(self, name: str, key: Any, value: Any) -> None:
         """Write a cell on behalf of the action that is running, and note it."""
         turn = self._now
-        if type(value) is Watched:
-            value = value.whole()
         if turn is None:
             raise Untold(f"{name} of a finished state is written: only an action may, on its draft")
         if name not in turn.changes:

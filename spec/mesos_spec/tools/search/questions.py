@@ -9,7 +9,7 @@ States are *rows*: tuples of small numbers, one per cell, where 0 is the cell's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
@@ -33,10 +33,8 @@ class Packing(Generic[S]):
         self._values: list[list[Any]] = []  # per place, by number
         self._numbers: list[dict[Any, int]] = []
         for cell, value in first.cells():
-            written = self.numbered(cell, value)
-            self._shown = self.widened(tuple(self._shown))
-            for place, number in written:
-                self._shown[place] = number
+            self._shown.append(0)
+            self._shown[self.place(cell)] = self.number(self.place(cell), value)
         self.first = trimmed(self._shown)
 
     def place(self, cell: Cell) -> int:
@@ -45,22 +43,10 @@ class Packing(Generic[S]):
         if place is None:
             place = self._places[cell] = len(self.cells)
             self.cells.append(cell)
-            empty = self._default(cell)
+            empty = self._live.default(cell)
             self._values.append([empty])
             self._numbers.append({empty: 0})
         return place
-
-    def _default(self, cell: Cell) -> Any:
-        return self._live.default(cell)
-
-    def numbered(self, cell: Cell, value: Any) -> tuple[tuple[int, int], ...]:
-        """Where `cell` is in a row, and what is there if it holds `value`."""
-        place = self.place(cell)
-        return ((place, self.number(place, value)),)
-
-    def held(self, place: int, row: Sequence[int]) -> tuple[Cell, Any]:
-        """The cell at `place`, and what it holds in `row`."""
-        return self.cells[place], self._values[place][row[place]]
 
     def number(self, place: int, value: Any) -> int:
         """The number of `value` in the cell at `place`."""
@@ -95,8 +81,7 @@ class Packing(Generic[S]):
         shown.extend([0] * (len(row) - len(shown)))
         for place, number in enumerate(row):
             if shown[place] != number:
-                cell, value = self.held(place, row)
-                redo(live, {cell: (None, value)})
+                redo(live, {self.cells[place]: (None, self._values[place][number])})
                 shown[place] = number
         return live
 

@@ -27,13 +27,12 @@ from mesos_spec.kernel import (
     show,
 )
 from mesos_spec.kernel.mail import without_quiet
-from mesos_spec.kernel.partly import Partly
 from mesos_spec.tools.search.blame import Wrong
 from mesos_spec.tools.search.checker import WRONG
 from mesos_spec.tools.search.fast.claiming import StepClaims
-from mesos_spec.tools.search.fast.parting import PARTS, Parts
 from mesos_spec.tools.search.fast.stepping import Answer, Done, Flaw, flaw_of, tried
 from mesos_spec.tools.search.memo import unrolled
+from mesos_spec.tools.search.questions import Packing
 from mesos_spec.tools.search.worlds import delivered
 
 S = TypeVar("S", bound=Cells)
@@ -41,9 +40,8 @@ S = TypeVar("S", bound=Cells)
 WATCH, HURRY, CALM = 0, 1, 2  #: asked of every state; of those not cut; and without prompt mail
 
 
-#: What a step does: the places it writes, with numbers; claims to check of it, in bundles; and
-#: whether a channel holds too much then.
-Effect = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, ...], ...], bool]
+#: What a step does: the places it writes, with numbers; and claims to check of it, in bundles.
+Effect = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, ...], ...]]
 
 
 @dataclass(eq=False)
@@ -63,7 +61,7 @@ class Asker(Generic[S]):
     def __init__(self, model: Model[S]) -> None:
         self.model, self.spec = model, model.spec
         self.start = start = model.spec.start(model.bounds)
-        self.packing: Parts[S] = Parts(start)
+        self.packing: Packing[S] = Packing(start)
         self.effects: list[Effect] = []
         self._effect_numbers: dict[Any, int] = {}
         self.letters: dict[tuple[int, Any], int] = {}
@@ -116,8 +114,7 @@ class Asker(Generic[S]):
                 if field in ask.every:
                     ask.tree, ask.every, self.grown = None, set(), True
             self.grown |= self.claims.notice(field)
-            whole = type(cells[place][1]) not in PARTS
-            if self.heads is not None and field in self.heads.fields and whole:
+            if self.heads is not None and field in self.heads.fields:
                 kind = HURRY if field in self.heads.prompt else CALM
                 run = partial(self._one_head, self.heads, cells[place])
                 self.asks.append(Ask(kind, f"mail in {show(cells[place])}", run))
@@ -147,11 +144,11 @@ class Asker(Generic[S]):
     def _learn(self, ask: Ask, row: list[int]) -> tuple[Answer, list[int]]:
         self.evaluations += 1
         packing = self.packing
-        made, reads = packing.show(packing.widened(tuple(row))).listen(ask.run, Partly())
+        made, reads = packing.show(packing.widened(tuple(row))).listen(ask.run)
         path: dict[int, int] = {}
         for cell in reads:
-            every = cell[1] is EVERY_KEY
-            for place in self._every(ask, cell) if every else packing.places(cell):
+            places = [packing.place(cell)] if cell[1] is not EVERY_KEY else self._every(ask, cell)
+            for place in places:
                 path.setdefault(place, row[place] if place < len(row) else 0)
         answer = made(path, row)
         self._keep(ask, path, answer)
@@ -200,18 +197,16 @@ class Asker(Generic[S]):
         """The number of an effect: the places it writes, but for those it leaves as they were."""
         packing = self.packing
         writes: dict[int, int] = {}
-        full = False
         for cell, (_, value) in effects.items():
-            writes.update(packing.numbered(cell, value))
-            if self.crowded is not None and cell[0] in self.crowded.fields:
-                full |= self.crowded.is_full(value)
+            place = packing.place(cell)
+            writes[place] = packing.number(place, value)
         checks = self.claims.to_check(self.claims.concerned(effects), row, writes, path)
         changed = [write for write in writes.items() if path.get(write[0]) != write[1]]
-        key = tuple(sorted(changed)), checks, full
+        key = tuple(sorted(changed)), checks
         found = self._effect_numbers.get(key)
         if found is None:
             found = self._effect_numbers[key] = len(self.effects)
-            self.effects.append((key[0], self.claims.bundled(checks), full))
+            self.effects.append((key[0], self.claims.bundled(checks)))
             for number in checks:
                 self.claims.asked[number].effects.append(found)
         return found
@@ -233,7 +228,7 @@ class Asker(Generic[S]):
         """Whether the mail of one channel must be served."""
         held = getattr(s, cell[0])
         channel = held if cell[1] is None else held[cell[1]]
-        must = bool(channel) and heads.is_heard(s, *cell)
+        must = len(channel) > 0 and heads.is_heard(s, *cell)
         need = self._letters(cell, channel) if must else 0
         return lambda *known: Answer(need=need)
 

@@ -29,7 +29,6 @@ def within(body: F) -> F:
     return cast(F, made(body))
 
 
-BATCH = 1024  #: slots that are touched before they are needed
 LEAF = np.int64(1 << 31)
 UNKNOWN, UNASKED, STALE = -1, -2, -3
 K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
@@ -61,20 +60,12 @@ def index(states: Any, n: int, table: Any, size: int) -> None:
     last = _u8(len(table) - 1)
     down = _u8(64 - size)
     words = states.shape[1]
-    hashes = np.zeros(BATCH, np.uint64)
-    for begin in range(0, n, BATCH):
-        end = min(n, begin + BATCH)
-        sink = ZERO
-        for i in range(begin, end):
-            h = hashes[i - begin] = hashed(states, i, words)
-            sink ^= table[h >> down]
-        for i in range(begin, end):
-            h = hashes[i - begin]
-            slot = h >> down
-            while table[slot] != ZERO:
-                slot = (slot + ONE) & last
-            table[slot] = (h & LOW) << S32 | _u8(i + 1)
-        hashes[0] = sink  # so that nothing above is left out as useless
+    for i in range(n):
+        h = hashed(states, i, words)
+        slot = h >> down
+        while table[slot] != ZERO:
+            slot = (slot + ONE) & last
+        table[slot] = (h & LOW) << S32 | _u8(i + 1)
 
 
 @within
@@ -83,21 +74,19 @@ def walk(states: Any, t: Any, ref: Any, trees: Any) -> Any:
 
     States that lack the same edge come to the same negative number.
     """
-    _, node_mask, edges, down = trees
-    last = _u8(len(edges) - 1)
+    _, node_word, node_mask, edge_key, edge_to, down = trees
+    last = _u8(len(edge_to) - 1)
     while ref >= 0 and ref < LEAF:
-        key = ZERO
-        for w in range(states.shape[1]):
-            key |= states[t, w] & node_mask[ref, w]
+        key = states[t, node_word[ref]] & node_mask[ref]
         h = (key ^ _u8(ref) * K1) * K2
         h ^= h >> S32
         slot = (h * K1) >> down
         while True:
-            to = edges[slot, 1]
+            to = edge_to[slot]
             if to == ZERO:
                 ref = -2 - _i8(h >> S2)
                 break
-            if edges[slot, 0] == key and _i8(to >> S32) == ref + 1:
+            if edge_key[slot] == key and _i8(to >> S32) == ref + 1:
                 ref = _i8(to & LOW)
                 break
             slot = (slot + ONE) & last
@@ -186,62 +175,41 @@ def is_cut(states: Any, i: Any, rows: Any, at: Any, look: Any) -> Any:
 
 @within
 def inherit(
-    states: Any, n: Any, rows: Any, parent: Any, next_rows: Any, to: Any, origin: Any, q: Any,
-    look: Any, know: Any, missed: Any, nm: Any,
+    states: Any, n: Any, rows: Any, parent: Any, next_rows: Any, to: Any, e: Any, look: Any,
+    touches: Any, missed: Any, nm: Any,
 ) -> Any:  # fmt: skip
-    """What is known of a new state: as of its parent, but for leaves where a cell read differs."""
+    """A new state's rows: its parent's, but for the groups that the effect `e` touched."""
     (_, calm, groups, marked, alone), prompt, trees, _ = look
-    (_, _, leaf_mask, _, _, _, _), (_, _, touches), _ = know
     roots = trees[0]
-    i, e = origin[q, 0], origin[q, 1]
     sign = np.int32(0)
     for g in range(groups):
-        leaf = rows[parent, g]
-        next_rows[to, g] = leaf
-        sign |= leaf
-    next_rows[to, groups] = e
-    next_rows[to, groups + 1] = origin[q, 2]
-    if alone or (marked and states[n, 0] & ONE != ZERO):
-        next_rows[to, groups] = UNKNOWN
+        row = rows[parent, g]
+        next_rows[to, g] = row
+        sign |= row
+    if sign < 0 or alone or (marked and states[n, 0] & ONE != ZERO):
         for g in range(groups):
             touched = touches[e, g >> 6] >> (_u8(g) & WIDE) & ONE != ZERO
             if touched or next_rows[to, g] < 0:
                 next_rows[to, g] = STALE
         return settle(states, n, next_rows, to, look, missed, nm)
-    expanded = calm if waits(states, i, prompt) else groups
     needed = calm if waits(states, n, prompt) else groups
-    for part in range(0, groups, 32):
-        end = min(groups, part + 32)
-        bits = touches[e, part >> 6] >> (_u8(part) & WIDE) & LOW
-        if sign < 0:
-            for g in range(part, end):
-                if next_rows[to, g] < 0:
-                    bits |= ONE << _u8(g - part)
-        kept = (ONE << _u8(max(0, min(end, expanded) - part))) - ONE
+    for w in range(touches.shape[1]):
+        bits = touches[e, w]
         while bits != ZERO:
             low = bits & (~bits + ONE)
             bits ^= low
-            g = part + PLACE[(low * DE_BRUIJN) >> S58]
-            found = next_rows[to, g]
-            if found >= 0:
-                differs = ZERO
-                for w in range(states.shape[1]):
-                    differs |= (states[i, w] ^ states[n, w]) & leaf_mask[found, w]
-                if differs == ZERO:
-                    continue
-            kept &= ~low
-            if g >= needed:
-                next_rows[to, g] = UNASKED
-                continue
-            leaf = walk(states, n, roots[g], trees)
-            if leaf < 0:
-                missed[nm, 0] = n
-                missed[nm, 1] = g
-                missed[nm, 2] = leaf
-                nm += 1
-                leaf = UNKNOWN
-            next_rows[to, g] = leaf
-        next_rows[to, groups + 2 + (part >> 5)] = np.int32(_i8(kept))
+            g = (w << 6) + PLACE[(low * DE_BRUIJN) >> S58]
+            found = walk(states, n, roots[g], trees)
+            if found < 0:
+                if g >= needed:
+                    found = UNASKED
+                else:
+                    missed[nm, 0] = n
+                    missed[nm, 1] = g
+                    missed[nm, 2] = found
+                    nm += 1
+                    found = UNKNOWN
+            next_rows[to, g] = found
     return nm
 
 
@@ -251,6 +219,7 @@ def insert(
     next_base: Any, look: Any, know: Any, table: Any, size: Any, missed: Any, nm: Any,
 ) -> Any:  # fmt: skip
     """Add those of the collected successors that are new; how many states and misses then."""
+    touches = know[1][2]
     buf, hashes, origin = scratch
     words = states.shape[1]
     last = _u8(len(table) - 1)
@@ -260,11 +229,6 @@ def insert(
         h = hashed(buf, q, words)
         hashes[q] = h
         sink ^= table[h >> down]
-    for q in range(filled):
-        h = hashes[q]
-        held = table[h >> down]
-        if held >> S32 == h & LOW and held != ZERO:
-            sink ^= states[_i8(held & LOW) - 1, 0]
     hashes[len(hashes) - 1] = sink  # so that nothing above is left out as useless
     for q in range(filled):
         h = hashes[q]
@@ -289,102 +253,37 @@ def insert(
             states[n, w] = buf[q, w]
         parent, to = origin[q, 0] - base, n - next_base
         nm = inherit(
-            states, n, rows, parent, next_rows, to, origin, q, look, know, missed, nm
-        )  # fmt: skip
+            states, n, rows, parent, next_rows, to, origin[q, 1], look, touches, missed, nm
+        )
         n += 1
     return n, nm
 
 
 @within
-def misses(keep: Any, e: Any, mask: Any, at: Any) -> Any:
-    """Whether an effect writes nothing that is under a mask."""
-    hit = ZERO
-    for w in range(keep.shape[1]):
-        hit |= ~keep[e, w] & mask[at, w]
-    return hit == ZERO
-
-
-@within
-def checked(
-    states: Any, i: Any, e: Any, kept: Any, came: Any, look: Any, know: Any, unsure: Any,
-    unknown: Any,
-) -> Any:  # fmt: skip
-    """Check a step, and if it is not known to pass, put it where so many `unknown` ones are.
-
-    Where it was `kept`, possible before the effect that `came`, that may matter to few checks.
-    """
-    keep = know[1][0]
-    check_from, check_many, check_of, check_root, check_mask, _ = know[2]
-    first = check_from[e]
-    for c in range(first, first + check_many[e]):
-        asked = check_of[c]
-        if kept and misses(keep, came, check_mask, asked):
-            continue
-        found = walk(states, i, check_root[asked], look[2])
-        if found < 0:
-            unsure[unknown, 0] = i
-            unsure[unknown, 1] = e
-            unsure[unknown, 2] = c - first
-            unsure[unknown, 3] = found * 1_000_003 + asked
-            unknown += 1
-            break
-    return unknown
-
-
-@within
 def spread(
-    states: Any, i: Any, rows: Any, at: Any, begin: Any, end: Any, look: Any, know: Any,
-    scratch: Any, filled: Any, mail: Any, far: Any, unsure: Any, counts: Any,
+    states: Any, i: Any, rows: Any, at: Any, begin: Any, end: Any, know: Any, scratch: Any,
+    filled: Any, mail: Any,
 ) -> Any:  # fmt: skip
     """Collect the successors of a state behind those that are there; how many there are then.
 
-    Of those that were found another way for certain, steps are only counted.  Steps are checked
-    where the one that led here may matter.  `mail` is made what must be taken, and what is.
+    `mail` is made what must be taken, and what is.
     """
-    (_, calm, groups, marked, alone), prompt, _, _ = look
-    (leaf_row, leaf_group, leaf_mask, row_start, row_effect, row_need, row_got) = know[0]
-    keep, value, _ = know[1]
-    _, check_many, _, _, _, effect_mask = know[2]
-    words = states.shape[1]
+    (row_start, row_effect, row_need, row_got), (keep, value, _), _ = know
     buf, _, origin = scratch
     mail[:] = ZERO
-    came, before = rows[at, groups], 0
-    if came >= 0 and not alone:
-        leaf = rows[at, groups + 1]
-        before = leaf_group[leaf]
-        for w in range(words):
-            far[w] = leaf_mask[leaf, w] | ~keep[came, w]
-            if before >= calm:
-                far[w] |= prompt[w]
-        if marked:
-            far[0] |= ONE
     for g in range(begin, end):
-        leaf = rows[at, g]
-        row = leaf_row[leaf]
+        row = rows[at, g]
         if row == 0:
             continue
         for w in range(row_need.shape[1]):
             mail[0, w] |= row_need[row, w]
             mail[1, w] |= row_got[row, w]
-        kept = came >= 0 and rows[at, groups + 2 + (g >> 5)] >> (g & 31) & 1 != 0
         for o in range(row_start[row], row_start[row + 1]):
             e = row_effect[o]
-            counts[0] += 1
-            if check_many[e] > 0 and not (kept and misses(keep, came, effect_mask, e)):
-                counts[5] = checked(
-                    states, i, e, kept, came, look, know, unsure, counts[5]
-                )  # fmt: skip
-            if kept and g < before:
-                hit = ZERO
-                for w in range(words):
-                    hit |= ~keep[e, w] & far[w]
-                if hit == ZERO:
-                    continue
-            for w in range(words):
+            for w in range(states.shape[1]):
                 buf[filled, w] = states[i, w] & keep[e, w] | value[e, w]
             origin[filled, 0] = i
             origin[filled, 1] = e
-            origin[filled, 2] = leaf
             filled += 1
     return filled
 
@@ -399,16 +298,27 @@ def lacks(mail: Any) -> Any:
 
 
 @compiled
-def check(states: Any, steps: Any, lo: Any, hi: Any, look: Any, know: Any, unsure: Any) -> int:
-    """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`.
+def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsure: Any) -> int:
+    """Check the steps `lo` to `hi` of `origin`; those that are not known to pass are `unsure`.
 
     Those are (state, effect, which of its checks, a number for the edge that is lacking).
     """
+    _, _, trees, _ = look
+    _, _, (check_from, check_many, check_of, check_root) = know
     unknown = 0
     for q in range(lo, hi):
-        unknown = checked(
-            states, steps[q, 0], steps[q, 1], False, 0, look, know, unsure, unknown
-        )  # fmt: skip
+        i, e = origin[q, 0], origin[q, 1]
+        begin = check_from[e]
+        for c in range(check_many[e]):
+            asked = check_of[begin + c]
+            row = walk(states, i, check_root[asked], trees)
+            if row < 0:
+                unsure[unknown, 0] = i
+                unsure[unknown, 1] = e
+                unsure[unknown, 2] = c
+                unsure[unknown, 3] = row * 1_000_003 + asked
+                unknown += 1
+                break
     return unknown
 
 
@@ -424,28 +334,25 @@ def collect(
     a state may have, and steps `unsure`.
     """
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    mail = np.zeros((2, know[0][5].shape[1]), np.uint64)
-    far = np.zeros(states.shape[1], np.uint64)
+    mail = np.zeros((2, know[0][2].shape[1]), np.uint64)
     filled = 0
     limit = len(scratch[0]) - 1 - counts[4]
-    sure = len(unsure) - counts[4]
-    while lo < hi and filled < limit and counts[2] < len(stuck) and counts[5] < sure:
+    while lo < hi and filled < limit and counts[2] < len(stuck):
         at = lo - base
         if is_cut(states, lo, rows, at, look):
             counts[1] += 1
         else:
             end = calm if waits(states, lo, prompt) else groups
-            before = counts[0]
-            filled = spread(
-                states, lo, rows, at, hurry, end, look, know, scratch, filled, mail, far, unsure,
-                counts,
-            )  # fmt: skip
-            if counts[0] == before:
+            before = filled
+            filled = spread(states, lo, rows, at, hurry, end, know, scratch, filled, mail)
+            counts[0] += filled - before
+            if filled == before:
                 stuck[counts[2]] = lo
                 counts[2] += 1
             if counts[3] < 0 and lacks(mail):
                 counts[3] = lo
         lo += 1
+    counts[5] += check(states, scratch[2], 0, filled, look, know, unsure[counts[5] :])
     return lo, filled
 
 
@@ -478,14 +385,14 @@ def parent_of(
 ) -> int:
     """The first of some states that has `target` as a successor; -1 if none has."""
     (hurry, calm, groups, _, _), prompt, _, _ = look
-    (leaf_row, _, _, row_start, row_effect, _, _), (keep, value, _), _ = know
+    (row_start, row_effect, _, _), (keep, value, _), _ = know
     words = states.shape[1]
     for i in range(lo, hi):
         if is_cut(states, i, rows, i - base, look):
             continue
         end = calm if waits(states, i, prompt) else groups
         for g in range(hurry, end):
-            row = leaf_row[rows[i - base, g]]
+            row = rows[i - base, g]
             for o in range(row_start[row], row_start[row + 1]):
                 e = row_effect[o]
                 same = True

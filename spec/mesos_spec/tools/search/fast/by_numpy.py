@@ -85,26 +85,30 @@ def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
 
     States that lack the same edge come to the same negative number.
     """
-    _, node_mask, edges, down = trees
+    _, node_word, node_mask, edge_key, edge_to, down = trees
     found = np.where(ref >= LEAF, ref - LEAF, UNKNOWN)
     who = np.flatnonzero((ref >= 0) & (ref < LEAF))
     node = ref[who]
-    last = len(edges) - 1
+    last = len(edge_to) - 1
     while len(who):
-        key = np.bitwise_or.reduce(states[at[who]] & node_mask[node], axis=1)
+        here = at[who]
+        if (node == node[0]).all():
+            key = states[here, node_word[node[0]]] & node_mask[node[0]]
+        else:
+            key = states[here, node_word[node]] & node_mask[node]
         h = (key ^ (node.astype(U) * _K1)) * _K2
         h ^= h >> U(32)
         lacks = -2 - (h >> U(2)).astype(np.int64)
         slot = ((h * _K1) >> down).astype(np.int64)
-        to = edges[slot, 1]
+        to = edge_to[slot]
         ours = (to >> U(32)).astype(np.int64) == node + 1
-        bad = np.flatnonzero((to != 0) & ~(ours & (edges[slot, 0] == key)))
+        bad = np.flatnonzero((to != 0) & ~(ours & (edge_key[slot] == key)))
         while len(bad):
             slot[bad] = (slot[bad] + 1) & last
-            step = edges[slot[bad], 1]
+            step = edge_to[slot[bad]]
             to[bad] = step
             hit = ((step >> U(32)).astype(np.int64) == node[bad] + 1) & (
-                edges[slot[bad], 0] == key[bad]
+                edge_key[slot[bad]] == key[bad]
             )
             bad = bad[(step != 0) & ~hit]
         ref_to = (to & LOW).astype(np.int64)
@@ -132,15 +136,14 @@ def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[A
         part = np.flatnonzero(rows[at, g] == STALE)
         if g >= hurry:
             part = part[open_[part]]
-        if g >= calm:
-            rows[at[part[~quiet[part]]], g] = UNASKED
-            part = part[quiet[part]]
         if len(part):
             row = walk(states, t[part], np.full(len(part), trees[0][g]), trees)
-            lost = np.flatnonzero(row < 0)
-            if len(lost):
+            bad = np.flatnonzero(row < 0)
+            if len(bad):
+                must = np.ones(len(bad), bool) if g < calm else quiet[part[bad]]
+                lost = bad[must]
                 missed.append(np.stack([t[part[lost]], np.full(len(lost), g), row[lost]], axis=1))
-                row[lost] = UNKNOWN
+                row[bad] = np.where(must, UNKNOWN, UNASKED)
             rows[at[part], g] = row
         if g == 0 and alone:
             first = rows[at, 0]
@@ -195,29 +198,37 @@ def successors(
     base: int,
     room: int,
     look: Any,
-    leaves: Any,
+    row_table: Any,
     counts: Any = None,
     stuck: Any = None,
-) -> tuple[int, Array, Array, Array]:
-    """(How far, parent, group, effect) of each way on from states from `lo` on, at most `room`."""
+) -> tuple[int, Array, Array]:
+    """(How far, parent, effect) of each way on from states from `lo` on, at most `room`."""
     (hurry, calm, groups, marked, alone), prompt, _, flags = look
-    leaf_row, _, _, row_start, row_effect, row_need, row_got = leaves
+    row_start, row_effect, row_need, row_got = row_table
     t = np.arange(lo, hi)
     cut = np.zeros(hi - lo, bool)
     if marked:
         cut |= states[lo:hi, 0] & U(MARK) != 0
     if alone:
         cut |= flags[rows[lo - base : hi - base, 0]] & 1 != 0
-    mine = leaf_row[rows[lo - base : hi - base, hurry:groups]]
+    mine = rows[lo - base : hi - base, hurry:].astype(np.int64)
     waits = _waits(states, t, prompt)
     mine[np.ix_(waits, np.arange(calm - hurry, groups - hurry))] = 0
     mine[cut] = 0
-    number = row_start[mine + 1] - row_start[mine]
+    starts = row_start[mine]
+    number = row_start[mine + 1] - starts
     each = number.sum(axis=1)
     total = np.cumsum(each)
     if len(total) and total[-1] > room:
         far = int(np.searchsorted(total, room, side="right"))
-        hi, mine, number, each, cut = lo + far, mine[:far], number[:far], each[:far], cut[:far]
+        hi, mine, starts, number, each = (
+            lo + far,
+            mine[:far],
+            starts[:far],
+            number[:far],
+            each[:far],
+        )
+        cut = cut[:far]
     if counts is not None:
         counts[0] += int(each.sum())
         counts[1] += int(cut.sum())
@@ -231,36 +242,23 @@ def successors(
             counts[3] = lo + int(faults[0])
     flat = number.ravel()
     whose = np.repeat(np.arange(lo, hi), each)
-    group = np.repeat(np.arange(len(flat)) % (groups - hurry) + hurry, flat)
-    begin = np.repeat(row_start[mine].ravel() - (np.cumsum(flat) - flat), flat)
-    return hi, whose, group, row_effect[begin + np.arange(len(begin))]
+    begin = np.repeat(starts.ravel() - (np.cumsum(flat) - flat), flat)
+    return hi, whose, row_effect[begin + np.arange(len(begin))]
 
 
 def check(
-    states: Array,
-    steps: Array,
-    lo: int,
-    hi: int,
-    look: Any,
-    know: Any,
-    unsure: Array,
-    came: Array | None = None,
+    states: Array, steps: Array, lo: int, hi: int, look: Any, know: Any, unsure: Array
 ) -> int:
     """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`.
 
-    Those are (state, effect, which of its checks, a number for the edge that is lacking).  Where
-    an effect `came` before, and the step was possible before it, it may matter to few checks.
+    Those are (state, effect, which of its checks, a number for the edge that is lacking).
     """
-    begin, many, check_of, root, mask, _ = know[2]
+    begin, many, check_of, root = know[2]
     whose, effect = steps[lo:hi, 0], steps[lo:hi, 1]
     each = many[effect]
     step = np.repeat(np.arange(hi - lo), each)
     at = np.repeat(begin[effect] - (np.cumsum(each) - each), each) + np.arange(len(step))
     asked = check_of[at]
-    if came is not None:
-        before = came[step]
-        matters = (before < 0) | (~know[1][0][before] & mask[asked] != 0).any(axis=1)
-        step, at, asked = step[matters], at[matters], asked[matters]
     row = walk(states, whose[step], root[asked], look[2])
     bad = np.flatnonzero(row < 0)
     lost, first = np.unique(step[bad], return_index=True)
@@ -270,58 +268,6 @@ def check(
     unsure[:n, 2] = at - begin[effect[lost]]
     unsure[:n, 3] = row[bad] * 1_000_003 + asked[bad]
     return n
-
-
-def found_before(
-    mine: Array, kept: Array, group: Array, effect: Array, look: Any, know: Any
-) -> Any:
-    """Which steps lead to what was found another way for certain.
-
-    `mine` is what is known of the state, `kept` whether the step was possible before the effect
-    that led there: then the two in the other order come to the same state, and if that other way
-    round came first, it was taken.
-    """
-    (_, calm, groups, marked, alone), prompt, _, _ = look
-    (_, leaf_group, leaf_mask, *_), (keep, _, _), _ = know
-    if alone:
-        return np.zeros(len(kept), bool)
-    came, leaf = mine[:, groups], mine[:, groups + 1]
-    before = leaf_group[leaf]
-    far = leaf_mask[leaf] | ~keep[came]
-    far[before >= calm] |= prompt
-    if marked:
-        far[:, 0] |= U(MARK)
-    return kept & (group < before) & (~keep[effect] & far == 0).all(axis=1)
-
-
-def inherited(
-    states: Array, new: Array, parent: Array, mine: Array, effect: Array, look: Any, know: Any
-) -> Array:
-    """What is known of new states: as of their parents, but for leaves where a cell read differs.
-
-    `mine` is what is known of their parents, with the leaf the step was on as the last column.
-    """
-    (_, calm, groups, marked, alone), prompt, _, _ = look
-    leaf_mask = know[0][2]
-    fresh = mine[:, :-1].copy()
-    leaves = fresh[:, :groups]
-    differs = states[new] ^ states[parent]
-    stale = leaves < 0
-    for w in range(states.shape[1]):
-        stale |= leaf_mask[:, w][leaves] & differs[:, w, None] != 0
-    leaves[stale] = STALE
-    kept = ~stale
-    kept[:, calm:] &= ~_waits(states, parent, prompt)[:, None]
-    fresh[:, groups], fresh[:, groups + 1] = effect, mine[:, -1]
-    if alone:
-        fresh[:, groups] = UNKNOWN
-    elif marked:
-        fresh[states[new, 0] & U(MARK) != 0, groups] = UNKNOWN
-    for part in range(0, groups, 32):
-        some = kept[:, part : part + 32].astype(np.uint32)
-        bits = (some << np.arange(some.shape[1], dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
-        fresh[:, groups + 2 + part // 32] = bits.view(np.int32)
-    return fresh
 
 
 def expand(
@@ -345,41 +291,37 @@ def expand(
 ) -> tuple[int, int, int]:
     """Expand states from `lo` on; how far, how many states there are now, how many rows missed."""
     groups = look[0][2]
-    leaves, (keep, value, _), _ = know
+    row_table, (keep, value, touches), _ = know
     room = min(len(states) - n, len(next_rows) - (n - next_base), len(missed) // groups)
     room = min(room, len(unsure))
     hi = min(hi, lo + len(stuck))
-    lo, whose, group, effect = successors(
-        states, lo, hi, rows, base, room, look, leaves, counts, stuck
-    )
-    if not len(effect):
+    ways = successors(states, lo, hi, rows, base, room, look, row_table, counts, stuck)
+    lo, whose, effect = ways
+    more = len(effect)
+    if not more:
         return lo, n, 0
-    mine = rows[whose - base]
-    came = mine[:, groups]
-    bits = np.take_along_axis(mine, groups + 2 + (group >> 5)[:, None], 1)[:, 0]
-    kept = (came >= 0) & (bits >> (group & 31) & 1 != 0)
     steps = np.stack([whose, effect], axis=1)
-    counts[5] = check(
-        states, steps, 0, len(steps), look, know, unsure, np.where(kept, came, UNKNOWN)
-    )
-    on = np.flatnonzero(~found_before(mine, kept, group, effect, look, know))
-    whose, effect, more = whose[on], effect[on], len(on)
-    states[n : n + more] = states[whose] & keep[effect] | value[effect]
-    now, new = add(states, n, more, table, size)
-    parent, on = whose[new], on[new]
-    leaf = np.take_along_axis(mine[on], group[on][:, None], 1)
-    mine = np.concatenate([mine[on], leaf], axis=1)
-    t = np.arange(n, now)
-    next_rows[t - next_base] = inherited(states, t, parent, mine, effect[new], look, know)
-    return lo, now, _put(missed, settle(states, t, next_rows, t - next_base, look))
+    counts[5] = check(states, steps, 0, more, look, know, unsure)
+    for w in range(states.shape[1]):
+        states[n : n + more, w] = states[whose, w] & keep[effect, w] | value[effect, w]
+    now, kept = add(states, n, more, table, size)
+    parent, effect = whose[kept] - base, effect[kept]
+    at = np.arange(n, now) - next_base
+    fresh = rows[parent]
+    for g in range(groups):
+        hit = touches[effect, g >> 6] >> U(g & 63) & U(1) != 0
+        fresh[hit, g] = STALE
+    fresh[fresh < 0] = STALE
+    next_rows[at] = fresh
+    return lo, now, _put(missed, settle(states, np.arange(n, now), next_rows, at, look))
 
 
 def parent_of(
     states: Array, lo: int, hi: int, rows: Array, base: int, target: int, look: Any, know: Any
 ) -> int:
     """The first of some states that has `target` as a successor; -1 if none has."""
-    leaves, (keep, value, _), _ = know
-    _, whose, _, effect = successors(states, lo, hi, rows, base, 1 << 62, look, leaves)
+    row_table, (keep, value, _), _ = know
+    _, whose, effect = successors(states, lo, hi, rows, base, 1 << 62, look, row_table)
     same = (states[whose] & keep[effect] | value[effect] == states[target]).all(axis=1)
     at = np.flatnonzero(same)
     return int(whose[at[0]]) if len(at) else -1

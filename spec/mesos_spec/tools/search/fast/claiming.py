@@ -18,11 +18,11 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import EVERY_KEY, Cells, EachStep, Effects, Untold, redo, show
-from mesos_spec.tools.search.fast.parting import Parts
 from mesos_spec.tools.search.memo import unrolled
+from mesos_spec.tools.search.questions import Packing
 
 S = TypeVar("S", bound=Cells)
-TOGETHER = 9  #: cells that claims which are checked together may read
+TOGETHER = 9  #: places that claims which are checked together may read
 
 Writes = Mapping[int, int]  #: place: number, of what a step wrote
 
@@ -46,7 +46,7 @@ class StepClaim(Generic[S]):
 class StepClaims(Generic[S]):
     """All EACH_STEP claims of a specification, by number where their names are bound."""
 
-    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: Parts[S]) -> None:
+    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: Packing[S]) -> None:
         self.packing = packing
         self.asked: list[StepClaim[S]] = []
         self._numbers: dict[tuple[int, Any], int] = {}
@@ -58,7 +58,6 @@ class StepClaims(Generic[S]):
             for at, claim in enumerate(claims)
         ]
         self.evaluations = 0
-        self.void = False  #: whether some answers are no more what they were
         self.outgrown: set[int] = set()  #: effects whose checks are others than they were
         self._checks: dict[Any, int] = {}
 
@@ -107,13 +106,10 @@ class StepClaims(Generic[S]):
         packing = self.packing
         before = packing.show(packing.widened(tuple(row)))
         after = before.copy()
-        wrote = packing.widened(tuple(row))
-        for place, number in writes.items():
-            wrote[place] = number
-        values = dict(packing.held(place, wrote) for place in writes)
-        redo(after, {cell: (None, value) for cell, value in values.items()})
+        values = {packing.cells[p]: (None, packing.value(p, n)) for p, n in writes.items()}
+        redo(after, values)
         ask = partial(one.claim.broken, before, after, one.names)
-        broken, reads = before.compared(after, ask, partly=True)
+        broken, reads = before.compared(after, ask)
         steps: dict[int, int] = {}
         for (late, cell), _ in reads.items():
             for place in self._places(one, cell):
@@ -126,9 +122,9 @@ class StepClaims(Generic[S]):
             one.afters |= afters
             self.outgrown.update(one.effects)
 
-    def _places(self, one: StepClaim[S], cell: Any) -> Sequence[int]:
+    def _places(self, one: StepClaim[S], cell: Any) -> list[int]:
         if cell[1] is not EVERY_KEY:
-            return self.packing.places(cell)
+            return [self.packing.place(cell)]
         one.every.add(cell[0])
         return [p for p, known in enumerate(self.packing.cells) if known[0] == cell[0]]
 
@@ -154,7 +150,6 @@ class StepClaims(Generic[S]):
         for one in self.asked:
             if field_name in one.every:
                 one.tree, one.every, void = None, set(), True
-        self.void |= void
         return void
 
     # ---- checks ----------------------------------------------------------------------------
@@ -171,10 +166,9 @@ class StepClaims(Generic[S]):
 
     def bundled(self, numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """Claims in bundles that are checked together: those that read much the same."""
-        whole_cell = self.packing.whole
         bundles: list[tuple[set[int], list[int]]] = []
         for number in sorted(numbers, key=lambda n: (-len(self.asked[n].befores), n)):
-            reads = {*map(whole_cell, self.asked[number].befores)}
+            reads = self.asked[number].befores
             for whole, bundle in bundles:
                 if len(whole | reads) <= max(TOGETHER, len(whole)):
                     whole |= reads

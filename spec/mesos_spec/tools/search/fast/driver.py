@@ -29,7 +29,7 @@ from mesos_spec.tools.search.worlds import Asked, Plain, Raised
 S = TypeVar("S", bound=Cells)
 Array = NDArray[Any]
 
-REGROUP = (20_000, 400_000)  #: states at which questions are grouped anew
+REGROUP = (5_000, 40_000, 400_000)  #: states at which questions are grouped anew
 STRETCH = 1 << 14  #: states given to the kernel at once
 AT_ONCE = 1 << 17  #: the same where two cores share them
 BUFFER = 1 << 12  #: successors collected before they are looked for
@@ -111,7 +111,6 @@ class FastSearch(Generic[S]):
             ):
                 self._regroup_at = [at for at in self._regroup_at if at >= self.level_end]
                 self._regroup(self.at)
-            machine.regrow()
             if self._limit_of_depth():
                 return f"depth {len(self.levels) - 1} is enough"
         return ""
@@ -165,7 +164,7 @@ class FastSearch(Generic[S]):
             self.next_rows = grown
 
     def _fresh_rows(self, states: int) -> Array:
-        return np.empty((states, self.machine.width), np.int32)
+        return np.empty((states, len(self.machine.groups)), np.int32)
 
     def _missed(self, buffer: int) -> Array:
         wanted = max(MISSES, 2 * buffer * len(self.machine.groups))
@@ -185,7 +184,7 @@ class FastSearch(Generic[S]):
             held = self._buffers = (
                 np.zeros((buffer, words), np.uint64),
                 np.zeros(buffer, np.uint64),
-                np.zeros((buffer, 3), np.int64),
+                np.zeros((buffer, 2), np.int64),
             )
         return held
 
@@ -310,7 +309,7 @@ class FastSearch(Generic[S]):
         groups = range(machine.plan[0], machine.plan[2] if calm else machine.plan[1])
         need = got = 0
         for g in groups:
-            row = int(table.leaf_row.held[self.rows[at, g]])
+            row = int(self.rows[at, g])
             need |= _whole(table.row_need.held[row])
             got |= _whole(table.row_got.held[row])
         lacking = need & ~got

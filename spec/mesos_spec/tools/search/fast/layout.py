@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 
 ONE_WORD = 63  #: bits; one is left so that no state looks like an empty slot
-#: How likely a field of so many bits is to need one more, beside one that is as full.
-GROWS = (0.5, 0.2, 0.6, 1.0)
-SPARE = 0.7  #: the part of a word that is used at most, at first, before another is begun
+ROOM = ((2, 2), (1, 2), (1, 3))  #: bits more than needed, for fields of so many, tried in turn
 MARK = 1  #: the lowest bit of the first word, where one is reserved: the state is beyond the cut
 
 
@@ -43,26 +41,14 @@ class Layout:
 
     def __init__(self, values: Sequence[int], marked: bool, old: Layout | None = None) -> None:
         need = [bits_for(n) for n in values]
+        had = old.bits if old is not None else []
+        need = [max(n, had[p] if p < len(had) else 0) for p, n in enumerate(need)]
         self.marked = marked
-        words = self._place(need)
-        if old is not None:
-            words = max(words, old.words)
-        elif self.total > SPARE * 64 * words:
-            words += 1
-        self._widen(need, values, words)
-
-    def _widen(self, bits: list[int], values: Sequence[int], words: int) -> None:
-        """Give what is left of the words to the fields that will need it first."""
-        hopeful = [*range(len(bits))]
-        while hopeful:
-            full = {p: values[p] / (1 << bits[p]) * GROWS[min(bits[p], 3)] for p in hopeful}
-            place = max(hopeful, key=full.__getitem__)
-            bits[place] += 1
-            if self._place(bits) > words:
-                bits[place] -= 1
-                hopeful.remove(place)
-        self._place(bits)
-        self.words = words
+        words = max(self._place(need), old.words if old is not None else 0)
+        for more, least in ROOM:
+            if self._place([n + more * (n >= least) for n in need]) <= words:
+                return
+        self._place(need)
 
     def _place(self, bits: Sequence[int]) -> int:
         """Lay cells out, in their order if that is as good as any; how many words that takes."""

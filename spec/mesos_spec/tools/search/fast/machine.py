@@ -25,12 +25,9 @@ from mesos_spec.tools.search.fast.tables import CUT, Paths, Tables, in_words
 
 Array = NDArray[Any]
 Told = Callable[[int, str, Answer], None]  #: a state, who was asked, and what the answer is
-Known = tuple[int, Paths, int, int, int]  #: of a leaf: its group, paths, an example, row, flag
 
 WARM = 1200  #: states looked at in Python first, to group questions by
 SAMPLE = 600  #: states to group by
-FEW = 20_000  #: with so few states it does not matter how many steps it takes to look at one
-GROWTH = 1.5  #: how many times what was known before makes it worth to grow trees anew
 MISSES = 1 << 17  #: rows that may be missed before somebody must look
 
 
@@ -42,9 +39,8 @@ class Machine:
         self.asker: Asker[Any] = Asker(model)
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
-        self._leaves: list[Known] = []
+        self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
         self._settled: list[tuple[int, Paths, int]] = []  # check, paths, an example
-        self._grown = 0  # how many of both there were when all trees were made anew
         sample = self._warm_up()
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout(None)
@@ -94,21 +90,18 @@ class Machine:
     def _is_cut(self, row: list[int]) -> bool:
         asker = self.asker
         if asker.crowded is not None:
-            return asker.crowded(asker.packing.show(asker.packing.widened(tuple(row))))
+            places = asker.places_of(asker.crowded.fields)
+            return any(self._is_full(p, row[p]) for p in places if p < len(row))
         first = asker.asks[0] if asker.asks else None
         return first is not None and first.name == ALONE and asker.answer(first, row)[0].cut
 
+    def _is_full(self, place: int, number: int) -> bool:
+        crowded, packing = self.asker.crowded, self.asker.packing
+        if crowded is None or not number or packing.cells[place][0] not in crowded.fields:
+            return False
+        return crowded.is_full(packing.value(place, number))
+
     # ---- tables ----------------------------------------------------------------------------
-    @property
-    def width(self) -> int:
-        """Columns of what is known of a state that is to be expanded.
-
-        Its leaf for each group; the effect that led to it, and the leaf that this was on; and, as
-        bits, the groups that had the same leaf before and were expanded there.
-        """
-        groups = len(self.groups)
-        return groups + 2 + (groups + 31) // 32
-
     def _layout(self, old: Layout | None) -> Layout:
         values = [len(found) for found in self.asker.packing._values]
         return Layout(values, self.asker.crowded is not None, old)
@@ -119,12 +112,6 @@ class Machine:
         asker.grown = False
         self._letters = max(len(asker.letters), 1)
         self.tables = Tables(self.layout, len(self.groups), self._letters)
-        self._known_effects = 0
-        self._begin_groups()
-
-    def _begin_groups(self) -> None:
-        """Groups without any tree, in tables that may know something of checks."""
-        asker = self.asker
         self.prompt = np.array(self.layout.masks(asker.places_of(asker.prompt)), np.uint64)
         kinds = [group.kind for group in self.groups]
         alone = bool(self.groups) and asker.asks[self.groups[0].asks[0]].name == ALONE
@@ -136,19 +123,19 @@ class Machine:
             alone,
         )
         self._readers: dict[int, int] = {}  # the groups that read a place, as bits
+        self._known_effects = 0
         self._refresh()
 
     def _refresh(self) -> None:
         """Let the kernel see what the tables have become."""
         t = self.tables
         self._effects_known()
-        trees = t.roots, t.node_mask.held, t.edges, np.uint64(64 - t.size)
-        self.look = self.plan, self.prompt, trees, t.leaf_flag.held
-        leaves = t.leaf_row.held, t.leaf_group.held, t.leaf_mask.held
+        nodes = t.roots, t.node_word.held, t.node_mask.held
+        trees = *nodes, t.edge_key, t.edge_to, np.uint64(64 - t.size)
+        self.look = self.plan, self.prompt, trees, t.row_flag.held
         rows = t.row_start.held, t.row_effect.held, t.row_need.held, t.row_got.held
         checks = t.check_from.held, t.check_many.held, t.check_of.held, t.check_root.held
-        effects = t.keep.held, t.value.held, t.touches.held
-        self.know = (*leaves, *rows), effects, (*checks, t.check_mask.held, t.effect_mask.held)
+        self.know = rows, (t.keep.held, t.value.held, t.touches.held), checks
         n = t.row_start.n
         longest = int(np.diff(t.row_start.held[:n]).max()) if n > 1 else 0
         self.most = max(longest * max(len(self.groups), 1), 1)
@@ -157,7 +144,8 @@ class Machine:
         """Add effects that are new; `touches` anew where a group reads what it did not before."""
         tables, effects = self.tables, self.asker.effects
         for number in range(self._known_effects, len(effects)):
-            writes, bundles, full = effects[number]
+            writes, bundles = effects[number]
+            full = any(self._is_full(place, to) for place, to in writes)
             tables.effect(writes, full, self._touched(writes))
             if bundles:
                 tables.checks(number, self._checks(number))
@@ -169,7 +157,7 @@ class Machine:
 
     def _checks(self, effect: int) -> list[int]:
         """The checks of an effect, in the order of its bundles."""
-        writes, bundles, _ = self.asker.effects[effect]
+        writes, bundles = self.asker.effects[effect]
         return [self.asker.claims.check(bundle, dict(writes)) for bundle in bundles]
 
     def _touched(self, writes: Sequence[tuple[int, int]]) -> int:
@@ -281,9 +269,9 @@ class Machine:
     def _enter(self, t: int, group: int, paths: Paths, row: list[int], answer: Answer) -> bool:
         """A leaf of a group's tree; whether the group reads what it did not before."""
         flag = CUT if answer.cut else 0
-        answers = self.tables.row(answer.effects, answer.got, answer.need)
-        self._leaves.append((group, paths, t, answers, flag))
-        self.tables.insert(group, paths, row, answers, flag)
+        leaf = self.tables.row(answer.effects, answer.got, answer.need, flag)
+        self._leaves.append((group, paths, t, leaf))
+        self.tables.insert(group, paths, row, leaf)
         return self._reads(group, paths)
 
     def _overflows(self) -> bool:
@@ -306,30 +294,17 @@ class Machine:
         self._make_tables()
         for number in range(len(rows_of)):
             self.tables.row(*rows_of[number])
+        if leaves:
+            rows = self.layout.unpack(self.store.states[[t for _, _, t, _ in leaves]])
+            for (group, paths, _, leaf), row in zip(leaves, rows):
+                self.tables.insert(group, paths, row, leaf)
+        if settled:
+            rows = self.layout.unpack(self.store.states[[t for _, _, t in settled]])
+            for (check, paths, _), row in zip(settled, rows):
+                self.tables.settle(check, paths, row)
         self._readers = readers
         self._effects_known()
         self._retouch()
-        self._grow(leaves, settled)
-
-    def regrow(self) -> None:
-        """Make all trees anew if much was added since: of what is known then, in fewer steps."""
-        known = len(self._leaves) + len(self._settled)
-        if self.store.n > FEW and known > GROWTH * self._grown:
-            self.tables.begin_groups(len(self.groups))
-            self._retouch()
-            self._grow(self._leaves, self._settled)
-
-    def _grow(self, leaves: list[Known], settled: list[tuple[int, Paths, int]]) -> None:
-        """All trees anew, of what is known."""
-        samples = [known[2] for known in leaves] + [t for _, _, t in settled]
-        rows = self.layout.unpack(self.store.states[np.array(samples, np.int64)])
-        of_groups, of_checks = rows[: len(leaves)], rows[len(leaves) :]
-        self.tables.grow(
-            [(g, paths, row, to, flag) for (g, paths, _, to, flag), row in zip(leaves, of_groups)],
-            [(check, paths, row) for (check, paths, _), row in zip(settled, of_checks)],
-        )
-        self._grown = len(samples)
-        self._refresh()
 
     def _regroup_all(self) -> None:
         """Make groups of all questions there are now; all rows are void then."""
@@ -376,19 +351,10 @@ class Machine:
         self._start_over()
 
     def _start_over(self) -> None:
-        asker, claims = self.asker, self.asker.claims
-        self._leaves = []
         if self._overflows():
             old = self.layout
             self.layout = self._layout(old)
             self.store.move(self.kernel, self.layout, old)
             self.moved += 1
-        elif not claims.void and len(asker.letters) <= 64 * self.tables.letter_words:
-            asker.grown = False
-            self.tables.begin_groups(len(self.groups))
-            self._begin_groups()
-            self._grow([], self._settled)
-            return
-        self._settled = []
-        claims.void = False
+        self._leaves, self._settled = [], []
         self._make_tables()

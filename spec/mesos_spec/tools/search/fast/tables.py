@@ -1,17 +1,15 @@
 """What the kernel looks at, as arrays: trees of groups, rows, effects.
 
-A group's tree asks for several cells at once: a node is a mask for each word, no two of which have
-a bit in common, so that what is left of a state under them fits in one word.  That leads to the
-next node, by one table of edges for all trees.  A node asks for
+A group's tree asks for several cells at once: a node is a word and a mask, and what is left of a
+state under the mask leads to the next node, by one table of edges for all trees.  A node asks for
 those cells that every state which comes by must have read: the next of each question.  So a tree
-has no more leaves than the answers need, and is walked in a few steps.  A *leaf* knows which cells
-were read on the way to it, as a mask: a state that differs elsewhere is on the same leaf.  It has a
-*row*: all effects of the group's questions, the mail they take, the mail that must be taken.
+has no more leaves than the answers need, and is walked in a few steps.  At a leaf is a *row*: all
+effects of the group's questions, the mail they take, the mail that must be taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +25,6 @@ K1, K2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 U64 = (1 << 64) - 1
 
 Paths = tuple[tuple[int, ...], ...]  #: for each question of a group: the places it reads, in order
-
-
-_Entry = tuple[frozenset[int], Sequence[int], int]  # places that are read, a state, its leaf
 
 
 class Column:
@@ -58,43 +53,28 @@ class Tables:
 
     def __init__(self, layout: Layout, groups: int, letters: int) -> None:
         self.layout = layout
+        self.groups = groups
         self.letter_words = letters // 64 + 1
+        self.group_words = (groups - 1) // 64 + 1
+        self.roots = np.full(groups, UNKNOWN, np.int64)
+        self.node_word, self.node_mask = Column(np.int64), Column(np.uint64)
         self._places: list[list[int]] = []
         self._edges: dict[tuple[int, int], int] = {}
         self.size = 12  # the table of edges has 2**size slots
-        self.edges = np.zeros((1 << self.size, 2), np.uint64)  # key, and where from and to
+        self.edge_key = np.zeros(1 << self.size, np.uint64)
+        self.edge_to = np.zeros(1 << self.size, np.uint64)
         self.row_start, self.row_effect = Column(np.int64), Column(np.int64)
         self.row_need = Column(np.uint64, self.letter_words)
         self.row_got = Column(np.uint64, self.letter_words)
+        self.row_flag = Column(np.uint8)
         self.row_start.add(0)
-        self._rows: dict[tuple[tuple[int, ...], int, int], int] = {}
+        self._rows: dict[tuple[tuple[int, ...], int, int, int], int] = {}
         self.keep, self.value = (Column(np.uint64, layout.words) for _ in range(2))
+        self.touches = Column(np.uint64, self.group_words)
         self.check_from, self.check_many = Column(np.int64), Column(np.int64)  # by effect
-        self.effect_mask = Column(np.uint64, layout.words)  # what its checks read
-        self._effects_of: dict[int, list[int]] = {}  # by check
-        self._read_by: dict[int, set[int]] = {}  # places, by check
         self.check_of = Column(np.int64)  # which checks
         self.check_root = Column(np.int64)  # by check
-        self.check_mask = Column(np.uint64, layout.words)
-        self.row((), 0, 0)
-        self.begin_groups(groups)
-
-    def begin_groups(self, groups: int) -> None:
-        """Have so many groups; no group and no check has a tree any more."""
-        self.node_mask = Column(np.uint64, self.layout.words)
-        self._places, self._edges, self.size = [], {}, 12
-        self.edges = np.zeros((1 << self.size, 2), np.uint64)
-        self.check_root.held[:] = UNKNOWN
-        self.group_words = (groups - 1) // 64 + 1
-        self.roots = np.full(groups, UNKNOWN, np.int64)
-        self.leaf_row, self.leaf_group = Column(np.int64), Column(np.int64)
-        self.leaf_mask = Column(np.uint64, self.layout.words)
-        self.leaf_flag = Column(np.uint8)
-        self._leaves: dict[tuple[int, int, tuple[int, ...], int], int] = {}
-        touches = Column(np.uint64, self.group_words)
-        for _ in range(self.keep.n):
-            touches.add(0)
-        self.touches = touches
+        self.row((), 0, 0, 0)
 
     # ---- effects and rows ----------------------------------------------------------------------
     def effect(self, writes: Sequence[tuple[int, int]], full: bool, touches: int) -> None:
@@ -106,14 +86,12 @@ class Tables:
             keep[word] &= ~(layout.mask[place] << shift) & U64
             value[word] |= number << shift
         if full:
-            keep[0] &= ~MARK
             value[0] |= MARK
         self.keep.add(np.array(keep, np.uint64))
         self.value.add(np.array(value, np.uint64))
         self.touches.add(np.array(in_words(touches, self.group_words), np.uint64))
         self.check_from.add(0)
         self.check_many.add(0)
-        self.effect_mask.add(0)
 
     def checks(self, effect: int, checks: Sequence[int]) -> None:
         """Let these be the checks of an effect."""
@@ -122,17 +100,14 @@ class Tables:
         for check in checks:
             self._root_of(check)
             self.check_of.add(check)
-            self._effects_of.setdefault(check, []).append(effect)
-            self.effect_mask.held[effect] |= self.check_mask.held[check]
 
     def _root_of(self, check: int) -> None:
         while check >= self.check_root.n:
             self.check_root.add(UNKNOWN)
-            self.check_mask.add(0)
 
-    def row(self, effects: tuple[int, ...], got: int, need: int) -> int:
+    def row(self, effects: tuple[int, ...], got: int, need: int, flag: int) -> int:
         """The number of a row."""
-        key = effects, got, need
+        key = effects, got, need, flag
         found = self._rows.get(key)
         if found is None:
             found = self._rows[key] = len(self._rows)
@@ -141,28 +116,13 @@ class Tables:
             self.row_start.add(self.row_effect.n)
             self.row_got.add(np.array(in_words(got, self.letter_words), np.uint64))
             self.row_need.add(np.array(in_words(need, self.letter_words), np.uint64))
-        return found
-
-    def leaf(self, group: int, row: int, places: tuple[int, ...], flag: int) -> int:
-        """The number of a leaf of a group's tree: its row, and the places that are read for it."""
-        key = group, row, places, flag
-        found = self._leaves.get(key)
-        if found is None:
-            found = self._leaves[key] = len(self._leaves)
-            self.leaf_row.add(row)
-            self.leaf_group.add(group)
-            self.leaf_mask.add(np.array(self.layout.masks(places), np.uint64))
-            self.leaf_flag.add(flag)
+            self.row_flag.add(flag)
         return found
 
     # ---- trees ---------------------------------------------------------------------------------
-    def insert(
-        self, group: int, paths: Paths, state: Sequence[int], row: int, flag: int = 0
-    ) -> None:
-        """Lead every state that has what `state` has on these paths to a row."""
-        places = tuple(sorted({place for path in paths for place in path}))
-        leaf = self.leaf(group, row, places, flag)
-        self._insert(self.roots, group, paths, state, leaf)
+    def insert(self, group: int, paths: Paths, row: Sequence[int], leaf: int) -> None:
+        """Lead every state that has what `row` has on these paths to the row `leaf`."""
+        self._insert(self.roots, group, paths, row, leaf)
 
     def settle(self, check: int, paths: Paths, row: Sequence[int]) -> bool:
         """Note that a check is passed by every state that has what `row` has on these paths.
@@ -170,18 +130,7 @@ class Tables:
         Whether that is news.
         """
         self._root_of(check)
-        self._reads(check, [place for path in paths for place in path])
         return self._insert(self.check_root.held, check, paths, row, 0)
-
-    def _reads(self, check: int, places: Sequence[int]) -> None:
-        """Note that a check reads these places."""
-        known = self._read_by.setdefault(check, set())
-        if not known.issuperset(places):
-            known.update(places)
-            mask = np.array(self.layout.masks([*known]), np.uint64)
-            self.check_mask.held[check] = mask
-            for effect in self._effects_of.get(check, ()):
-                self.effect_mask.held[effect] |= mask
 
     def _insert(self, roots: Any, root: int, paths: Paths, row: Sequence[int], leaf: int) -> bool:
         layout, covered, at = self.layout, set[int](), [0] * len(paths)
@@ -203,57 +152,6 @@ class Tables:
             self._link(roots, root, came, LEAF + leaf)
             return True
         return False
-
-    def grow(
-        self,
-        known: Sequence[tuple[int, Paths, Sequence[int], int, int]],
-        settled: Sequence[tuple[int, Paths, Sequence[int]]],
-    ) -> None:
-        """All trees at once, where there are none: of what `insert` and `settle` were told.
-
-        Knowing all ways through a node, it asks for all cells that are read on each of them.
-        """
-        trees: dict[tuple[bool, int], list[_Entry]] = {}
-        read: dict[Paths, tuple[tuple[int, ...], frozenset[int]]] = {}  # many have the same paths
-        for paths in {entry[1] for entry in known} | {entry[1] for entry in settled}:
-            places = tuple(sorted({place for path in paths for place in path}))
-            read[paths] = places, self._told(places)
-        for group, paths, state, row, flag in known:
-            places, told = read[paths]
-            leaf = self.leaf(group, row, places, flag)
-            trees.setdefault((True, group), []).append((told, state, leaf))
-        for check, paths, state in settled:
-            places, told = read[paths]
-            self._root_of(check)
-            self._reads(check, places)
-            trees.setdefault((False, check), []).append((told, state, 0))
-        for (of_group, root), entries in trees.items():
-            (self.roots if of_group else self.check_root.held)[root] = self._grown(entries)
-        self._index_edges()
-
-    def _told(self, places: Iterable[int]) -> frozenset[int]:
-        """Those places that can tell two states apart."""
-        mask = self.layout.mask
-        return frozenset(place for place in places if place < len(mask) and mask[place])
-
-    def _grown(self, entries: Sequence[_Entry]) -> int:
-        kinds = {places for places, _, _ in entries}
-        common = frozenset.intersection(*kinds)
-        if not common:
-            return LEAF + entries[0][2]
-        node = self._node(sorted(common))
-        places, shift = self._places[node], self.layout.shift
-        left = {kind: kind.difference(places) for kind in kinds}
-        parts: dict[int, list[_Entry]] = {}
-        for kind, state, leaf in entries:
-            key, end = 0, len(state)
-            for place in places:
-                if place < end:
-                    key |= state[place] << shift[place]
-            parts.setdefault(key, []).append((left[kind], state, leaf))
-        for key, part in parts.items():
-            self._edges[node, key] = self._grown(part)
-        return node
 
     def leads(self, group: int, row: Sequence[int]) -> bool:
         """Whether the tree of a group has a leaf for a state."""
@@ -279,50 +177,34 @@ class Tables:
         return sure
 
     def _node(self, sure: list[int]) -> int:
-        layout, used, places = self.layout, 0, list[int]()
-        for place in dict.fromkeys(sure):
-            bits = layout.mask[place] << layout.shift[place]
-            if not used & bits:
-                used |= bits
-                places.append(place)
+        layout = self.layout
+        word = layout.word[sure[0]]
+        places = [p for p in dict.fromkeys(sure) if layout.word[p] == word]
         self._places.append(places)
-        return self.node_mask.add(np.array(layout.masks(places), np.uint64))
+        self.node_word.add(word)
+        return self.node_mask.add(layout.masks(places)[word])
 
     def _link(self, roots: Any, root: int, came: tuple[int, int] | None, ref: int) -> None:
         if came is None:
             roots[root] = ref
             return
         self._edges[came] = ref
-        if 2 * len(self._edges) > len(self.edges):
-            self._index_edges()
+        if 2 * len(self._edges) > len(self.edge_key):
+            self.size += 1
+            self.edge_key = np.zeros(1 << self.size, np.uint64)
+            self.edge_to = np.zeros(1 << self.size, np.uint64)
+            for (node, key), to in self._edges.items():
+                self._put(node, key, to)
         else:
             self._put(*came, ref)
 
     def _put(self, node: int, key: int, to: int) -> None:
         assert node < LEAF
-        slot, last = edge_slot(node, key, self.size), len(self.edges) - 1
-        while self.edges[slot, 1]:
+        slot, last = edge_slot(node, key, self.size), len(self.edge_key) - 1
+        while self.edge_to[slot]:
             slot = (slot + 1) & last
-        self.edges[slot] = key, (node + 1) << 32 | to
-
-    def _index_edges(self) -> None:
-        """Make the table of edges anew: all at once, those that found their slots taken go on."""
-        while 2 * len(self._edges) > 1 << self.size:
-            self.size += 1
-        known = self._edges
-        nodes = np.fromiter((node for node, _ in known), np.uint64, len(known))
-        keys = np.fromiter((key for _, key in known), np.uint64, len(known))
-        tos = np.fromiter(known.values(), np.uint64, len(known))
-        self.edges = np.zeros((1 << self.size, 2), np.uint64)
-        slot = edge_slots(nodes, keys, self.size)
-        tos |= nodes + np.uint64(1) << np.uint64(32)
-        at = np.arange(len(known))
-        while len(at):
-            free = at[self.edges[slot[at], 1] == 0]
-            self.edges[slot[free], 0], self.edges[slot[free], 1] = keys[free], tos[free]
-            placed = (self.edges[slot[at], 0] == keys[at]) & (self.edges[slot[at], 1] == tos[at])
-            at = at[~placed]
-            slot[at] = (slot[at] + 1) & (len(self.edges) - 1)
+        self.edge_key[slot] = key
+        self.edge_to[slot] = (node + 1) << 32 | to
 
 
 def edge_slot(node: int, key: int, size: int) -> int:
@@ -330,10 +212,3 @@ def edge_slot(node: int, key: int, size: int) -> int:
     mixed = (key ^ node * K1 & U64) * K2 & U64
     mixed ^= mixed >> 32
     return (mixed * K1 & U64) >> 64 - size
-
-
-def edge_slots(nodes: Any, keys: Any, size: int) -> Any:
-    """The same of many edges."""
-    mixed = (keys ^ nodes * np.uint64(K1)) * np.uint64(K2)
-    mixed ^= mixed >> np.uint64(32)
-    return (mixed * np.uint64(K1) >> np.uint64(64 - size)).astype(np.int64)

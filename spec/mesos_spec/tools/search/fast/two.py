@@ -68,7 +68,7 @@ class TwoCores:
         scratch = (
             np.empty((buffer, machine.store.words), np.uint64),
             np.empty(buffer, np.uint64),
-            np.empty((buffer, 3), np.int64),
+            np.empty((buffer, 2), np.int64),
         )
         unsure = np.empty((buffer, 4), np.int64)
         stuck = np.empty(AHEAD, np.int64)

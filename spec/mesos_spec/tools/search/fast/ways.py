@@ -72,7 +72,7 @@ class Ways(Generic[S]):
         """The rows of some states, all looked up."""
         search, machine = self.search, self.search.machine
         while True:
-            rows = np.full((hi - lo, machine.width), -3, np.int32)
+            rows = np.full((hi - lo, len(machine.groups)), -3, np.int32)
             missed = np.zeros(((hi - lo + 1) * len(machine.groups), 3), np.int64)
             _, misses = search.kernel.look_up(
                 machine.store.states, lo, hi, rows, lo, machine.look, missed
