@@ -71,6 +71,9 @@ class Workload(Strict):
     #: Now and then it kills a task, asks for what it knows, suppresses and revives, and leaves an
     #: offer unanswered (in simulation).
     unruly: bool = False
+    #: It declines what it has no use for until it asks again (REVIVE), which it does when it wants
+    #: offers and none come; else what it declined comes back within seconds (in simulation).
+    patient: bool = False
     #: So many of its own executors start and never subscribe (in simulation).
     stillborn: int = Field(default=0, ge=0, le=8)
     #: How often another scheduler takes its framework over (in simulation).

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mesos_chaos.plan import Fault, FaultKind, Plan, load_scenario
+from mesos_chaos.sim.cluster import SimCluster
+from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.named import busy50, calm50
 from mesos_chaos.sim.run import simulate
+from mesos_ref.scheduler.events import Asked
+from mesos_ref.wire.scheduler import Call
 
 
 @pytest.mark.parametrize(("plan", "rate"), [(calm50(8), 0.5), (busy50(2), 10.0)])
@@ -41,3 +45,25 @@ def test_a_scheduler_that_is_cut_off_one_way_comes_back(direction: str) -> None:
     result, _ = simulate(plan.model_copy(update={"fault": [cut], "expect": expect}))
     assert result.faults_done == ["cut few"]
     assert result.exit_code == 0
+
+
+def test_calm_is_calm() -> None:
+    """Little happens but pings (3 events each) and tasks (about 30 each): no offers in circles."""
+    plan = calm50(60)
+    result, _ = simulate(plan)
+    taken = result.verdict.taken
+    tasks = plan.workload[0].items
+    assert taken["ping"] == 50 * (result.simulated_s // 15)
+    assert taken["offer"] <= 50 + 2 * tasks
+    assert result.verdict.steps <= 3 * taken["ping"] + 30 * tasks + 10 * 50
+
+
+def test_a_patient_framework_asks_for_offers_when_none_come() -> None:
+    """Somebody suppressed it; its own work is not done."""
+    cluster = SimCluster.of(calm50(8))
+    scheduler = cluster.schedulers["calm"]
+    cluster.loop.at(SECOND_US, lambda: scheduler.hear(Asked(Call(type="SUPPRESS"))))
+    assert cluster.loop.run(60 * SECOND_US, lambda: cluster.finished)
+    assert cluster.judge.violation is None
+    assert cluster.judge.judge.verdict.taken["suppress"] == 1
+    assert cluster.judge.judge.verdict.taken["revive"] > 0

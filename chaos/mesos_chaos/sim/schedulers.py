@@ -36,6 +36,7 @@ from mesos_ref.wire.v1 import Capability, FrameworkInfo
 SEEN_US = 500
 WHIM_US = 50_000
 MOST_WHIMS = 200  #: after so many an unruly user's code calms down by itself
+PATIENCE_US = SECOND_US  #: without an offer that is wanted, until a patient user asks for it
 REFUSED_US = 5_000
 
 
@@ -98,6 +99,8 @@ class SimScheduler(Node):
         self.begin(core, ids, tracing.config_of(self._config), self.name)
         if self.user.unruly:
             self._soon(WHIM_US, self._misbehave)
+        if self.workload.patient:
+            self._soon(PATIENCE_US, self._ask_for_offers)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -210,3 +213,9 @@ class SimScheduler(Node):
             self._ask(wire.Call(type="REVIVE"))
             dice = self.loop.random(f"unruly {self.name}")
             self._soon(dice.randint(1, 2 * WHIM_US), self._misbehave)
+
+    def _ask_for_offers(self) -> None:
+        if self.user.is_starved():
+            self._ask(wire.Call(type="REVIVE"))
+        if not self.items.finished:
+            self._soon(PATIENCE_US, self._ask_for_offers)

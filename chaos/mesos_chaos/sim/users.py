@@ -40,6 +40,8 @@ ENDED = (
 EXECUTOR = Resources.parse("cpus:0.1;mem:32")
 REGRETS = 0.2  #: the share of launches of which it kills a task at once
 HOARDS = 0.2  #: the share of offers that an unruly framework leaves unanswered
+NOT_WANTED_S = 3600.0  #: for how long a patient framework refuses what it has no use for
+USED_UP = Filters(refuse_seconds=0.0)  #: what an impatient one says of what an ACCEPT leaves
 
 
 @dataclass(slots=True)
@@ -85,31 +87,47 @@ class User:
         self._dice = dice
         self._places: dict[str, tuple[str, str]] = {}  #: task → agent, executor
         self._anew = ""  #: what its executors are called by besides, since one was gone
+        self._offered = False  #: whether an offer came since it was last asked about its hunger
 
     # ---- offers --------------------------------------------------------------------------------
     def answer(self, offer: Offer) -> wire.Call | None:
         """ACCEPT for as many open items as fit, else DECLINE; None: it lets the offer lie."""
+        self._offered = True
         if self.unruly and self._dice.random() < HOARDS:
             return None
         tasks = self._tasks(offer)
+        patient = self._want.patient
         if not tasks:
-            refuse = Filters(refuse_seconds=1.0 if self.items.running else 5.0)
+            soon_s = 1.0 if self.items.running else 5.0
+            refuse = Filters(refuse_seconds=NOT_WANTED_S if patient else soon_s)
             return wire.Call(
                 type="DECLINE", decline=wire.Decline(offer_ids=(offer.id,), filters=refuse)
             )
         launch = Operation(type="LAUNCH", launch=Launch(task_infos=tuple(tasks)))
-        accept = wire.Accept(
-            offer_ids=(offer.id,), operations=(launch,), filters=Filters(refuse_seconds=0.0)
-        )
+        rest = None if patient and not self._wants else USED_UP  # None: as Mesos has it, 5 s
+        accept = wire.Accept(offer_ids=(offer.id,), operations=(launch,), filters=rest)
         return wire.Call(type="ACCEPT", accept=accept)
+
+    @property
+    def _room(self) -> int:
+        """How many more tasks it may run now."""
+        return (self._want.parallel or self._want.items) - len(self.items.running)
+
+    @property
+    def _wants(self) -> bool:
+        return bool(self.items.open) and self._room > 0
+
+    def is_starved(self) -> bool:
+        """Whether it wants offers, and none has come since this was last asked."""
+        offered, self._offered = self._offered, False
+        return self._wants and not offered
 
     def _tasks(self, offer: Offer) -> list[TaskInfo]:
         want, custom = self._want, self._want.executor == "custom"
         each = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}")
         left = Resources.from_wire(offer.resources)
-        room = want.parallel or want.items
         tasks: list[TaskInfo] = []
-        while self.items.open and len(self.items.running) < room:
+        while self._wants:
             item = self.items.open[0]
             executor = self._executor(item) if custom else None
             if not left.contains(each if executor is None else each + EXECUTOR):
