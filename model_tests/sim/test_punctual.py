@@ -54,8 +54,8 @@ def test_what_lasts_too_long_is_overdue(
     for record in records:
         punctuality.hear("n.1", Trace(path="n.1", header=header, records=[]), record)
     if limit_us is None:
-        assert punctuality.look("n.1", 1_000_000_000, view) == []
+        assert punctuality.look("n.1", 1_000_000_000, lambda: view) == []
         return
-    assert punctuality.look("n.1", limit_us + SLACK_US, view) == []
-    [late] = punctuality.look("n.1", limit_us + SLACK_US + 1, view)
+    assert punctuality.look("n.1", limit_us + SLACK_US, lambda: view) == []
+    [late] = punctuality.look("n.1", limit_us + SLACK_US + 1, lambda: view)
     assert late.startswith(f"n.1: {key} ")

@@ -34,7 +34,7 @@ from mesos_spec.bounds import Bounds
 from mesos_spec.tools.judging.judge import Judge
 from mesos_spec.tools.judging.merge import Placed
 from mesos_spec.tools.judging.trace import Record, Trace, parse_header, parse_record
-from mesos_spec.tools.judging.verdict import Violation
+from mesos_spec.tools.judging.verdict import Verdict, Violation
 from mesos_spec.tools.judging.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
@@ -42,13 +42,18 @@ SCHEDULER_AGAIN_US = 700_000
 READ_BACK = 4  #: agents' disks are read back at each so manieth look
 OLD_NEWS = 0.5  #: the share of news of a leader that come twice
 OLD_NEWS_US = 6_000_000
+JUDGED_AT_ONCE = 32
 TOO_OLD = "0.28.0"  #: the version of an agent that may not join
 
 
 class OnlineJudge:
-    """Reads the lines of every process as they are written."""
+    """Reads the lines of every process as they are written.
 
-    def __init__(self, keep_lines: bool = False) -> None:
+    It judges some `at_once`, because a processor that does one thing for a while does it faster:
+    a violation is found that many records late, and is the same.
+    """
+
+    def __init__(self, keep_lines: bool = False, at_once: int = 1) -> None:
         self.judge = Judge(WHOLE, Bounds())
         self.punctuality = Punctuality()
         self.violation: Violation | None = None
@@ -61,6 +66,8 @@ class OnlineJudge:
         self._traces: dict[str, Trace] = {}
         self._next: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
+        self._at_once = at_once
+        self._waiting: list[Placed] = []
 
     def __call__(self, incarnation: str, data: bytes) -> None:
         """Take the lines that process `incarnation` has written."""
@@ -74,26 +81,44 @@ class OnlineJudge:
         if trace is None:
             header = parse_header(line, incarnation)
             self._traces[incarnation] = Trace(path=incarnation, header=header, records=[])
+            self._next[incarnation] = 0
             return
-        self._next[incarnation] = seq = self._next.get(incarnation, -1) + 1
+        seq = self._next[incarnation]
+        self._next[incarnation] = seq + 1
         record = parse_record(line, incarnation, seq)
         if self.violation is None:
-            self.violation = self.judge.take(Placed(trace, record))
+            self._waiting.append(Placed(trace, record))
             self.punctuality.hear(incarnation, trace, record)
-        self.on_record(incarnation, trace.header.role, record)
+            if len(self._waiting) >= self._at_once:
+                self.catch_up()
+        role = trace.header.role
+        self.on_record(incarnation, role, record)
+        if role == "master" and record.heard is not None and record.heard.local == "elected":
+            self._epochs[incarnation] = record.heard.epoch or 0
         for name, _ in record.did:
-            self._count(f"{trace.header.role}.{name}", trace)
-            if self._is_deposed(incarnation, record) and name != "end_reign":
+            self._count(f"{role}.{name}", trace)
+            if role == "master" and name != "end_reign" and self._is_deposed(incarnation):
                 self._count("master.a_deposed_leader_acts", trace)
+
+    def catch_up(self) -> None:
+        """Judge all that was read."""
+        waiting, self._waiting = self._waiting, []
+        for placed in waiting:
+            self.violation = self.judge.take(placed)
+            if self.violation is not None:
+                return
+
+    def finish(self) -> Verdict:
+        """The verdict on everything that was read."""
+        self.catch_up()
+        return self.judge.finish()
 
     def _count(self, site: str, trace: Trace) -> None:
         self.seen[site] = self.seen.get(site, 0) + 1
         self.on_action(site, self.seen[site], trace.header.node)
 
-    def _is_deposed(self, incarnation: str, record: Record) -> bool:
+    def _is_deposed(self, incarnation: str) -> bool:
         """Whether this process leads in an epoch that a later one has followed."""
-        if record.heard is not None and record.heard.local == "elected":
-            self._epochs[incarnation] = record.heard.epoch or 0
         mine = self._epochs.get(incarnation)
         return mine is not None and mine < max(self._epochs.values())
 
@@ -115,13 +140,14 @@ class SimCluster:
     late: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)  #: what a kill of an agent would have lost
     _looks: int = 0
+    _nodes: list[Node] | None = None
 
     @classmethod
     def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
         """The cluster of `plan`, with everything started and nothing heard yet."""
         loop = Loop(plan.seed)
         network = Network(loop, held_back=plan.cluster.held_back)
-        judge = OnlineJudge(keep_lines)
+        judge = OnlineJudge(keep_lines, at_once=JUDGED_AT_ONCE)
         election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
         self = cls(plan, loop, network, judge, election)
         self._make_masters()
@@ -133,7 +159,10 @@ class SimCluster:
     @property
     def nodes(self) -> list[Node]:
         """Every process that writes a trace, by kind and name."""
-        return [*self.masters.values(), *self.agents.values(), *self.schedulers.values()]
+        if self._nodes is None:
+            several = (self.masters, self.agents, self.schedulers)
+            self._nodes = [node for kind in several for node in kind.values()]
+        return self._nodes
 
     # ---- making --------------------------------------------------------------------------------
     def _make_masters(self) -> None:
@@ -239,11 +268,12 @@ class SimCluster:
     @property
     def finished(self) -> bool:
         """Whether all wanted work is done and every update of it acknowledged."""
-        done = all(s.items.finished and not s.items.running for s in self.schedulers.values())
-        alone = all(f.gone for f in self.foreign) and not any(
-            rival.left for rival in self.rivals.values()
-        )
-        return done and alone
+        for scheduler in self.schedulers.values():  # asked after each event, so without detours
+            items = scheduler.user.items
+            if items.running or not items.finished:
+                return False
+        alone = all(f.gone for f in self.foreign)
+        return alone and not any(rival.left for rival in self.rivals.values())
 
     def away(self) -> list[str]:
         """Agents that run, may join, and are not registered with the leader."""
@@ -259,11 +289,10 @@ class SimCluster:
         """Look for what is overdue, now and then."""
         punctuality, now_us = self.judge.punctuality, self.loop.now_us
         for node in self.nodes:
-            incarnation = f"{node.name}.{node.life}"
             if node.paused:
-                punctuality.excuse(incarnation, now_us)
+                punctuality.excuse(node.incarnation, now_us)
             elif node.alive and not self.late:
-                self.late = punctuality.look(incarnation, now_us, node.core.view())
+                self.late = punctuality.look(node.incarnation, now_us, node.core.view)
         self._looks += 1
         if self._looks % READ_BACK == 0:
             self.lost = self.lost or self._unkept()

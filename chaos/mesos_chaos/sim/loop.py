@@ -11,18 +11,18 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 SECOND_US = 1_000_000
 
 
-@dataclass(slots=True, order=True)
 class Timer:
     """Something to do at `due_us`, unless it is cancelled first."""
 
-    due_us: int
-    order: int
-    do: Callable[[], None] | None = field(compare=False)
+    __slots__ = ("do", "due_us")
+
+    def __init__(self, due_us: int, do: Callable[[], None]) -> None:
+        self.due_us = due_us
+        self.do: Callable[[], None] | None = do
 
     def cancel(self) -> None:
         """Do nothing when the time comes."""
@@ -37,20 +37,23 @@ class Loop:
         self.seed = seed
         self.events = 0
         self._order = 0
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[int, int, Timer]] = []  #: when, in which order, what
         self._streams: dict[str, random.Random] = {}
 
     def random(self, stream: str) -> random.Random:
         """The random stream of that name; the same for the same seed and name."""
-        if stream not in self._streams:
-            self._streams[stream] = random.Random(f"{self.seed}/{stream}")
-        return self._streams[stream]
+        found = self._streams.get(stream)
+        if found is None:
+            found = self._streams[stream] = random.Random(f"{self.seed}/{stream}")
+        return found
 
     def at(self, due_us: int, do: Callable[[], None]) -> Timer:
         """Do something at `due_us`, or now if that is past."""
+        if due_us < self.now_us:
+            due_us = self.now_us
         self._order += 1
-        timer = Timer(max(due_us, self.now_us), self._order, do)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(due_us, do)
+        heapq.heappush(self._heap, (due_us, self._order, timer))
         return timer
 
     def after(self, delay_us: int, do: Callable[[], None]) -> Timer:
@@ -59,13 +62,15 @@ class Loop:
 
     def run(self, until_us: int, stop: Callable[[], bool] = lambda: False) -> bool:
         """Go on until `until_us`, or until `stop()` holds: then it answers True."""
-        while self._heap and self._heap[0].due_us <= until_us:
-            timer = heapq.heappop(self._heap)
-            if timer.do is None:
+        heap = self._heap
+        while heap and heap[0][0] <= until_us:
+            due_us, _, timer = heapq.heappop(heap)
+            do = timer.do
+            if do is None:
                 continue
-            self.now_us = timer.due_us
+            self.now_us = due_us
             self.events += 1
-            timer.do()
+            do()
             if stop():
                 return True
         self.now_us = max(self.now_us, until_us)

@@ -12,6 +12,7 @@ orders which equal delays never bring about.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -63,14 +64,16 @@ class Connection(Generic[M]):
     def __init__(self, network: Network, near: str, far: str) -> None:
         self.network = network
         self.nodes = (near, far)
+        self._ways: tuple[Way, Way] = ((near, far), (far, near))
         self.ends: tuple[End[M], End[M]] = (End(self, 0), End(self, 1))
         self._flight: tuple[deque[M | None], deque[M | None]] = (deque(), deque())
         self._last_us = [0, 0]
         self._broken = False
+        self._arrivals = (partial(self._arrive, 0), partial(self._arrive, 1))
 
     def way(self, side: int) -> Way:
         """From whom to whom what `side` sends travels."""
-        return self.nodes[side], self.nodes[1 - side]
+        return self._ways[side]
 
     def send(self, side: int, message: M | None) -> None:
         """Put `message`, or the end of the stream, in flight from `side`.
@@ -82,17 +85,20 @@ class Connection(Generic[M]):
             self._arrive_later(side)
 
     def _arrive_later(self, side: int) -> None:
-        due = max(self.network.arrival_us(self.way(side)), self._last_us[side])
+        network = self.network
+        due = max(network.arrival_us(self._ways[side]), self._last_us[side])
         self._last_us[side] = due
-        self.network.loop.at(due, lambda: self._arrive(side))
+        network.loop.at(due, self._arrivals[side])
 
     def _arrive(self, side: int) -> None:
-        if not self._flight[side]:
+        flight = self._flight[side]
+        if not flight:
             return  # broken meanwhile
-        if self.network.is_cut(self.way(side)):
-            self.network.hold(self.way(side), lambda: self._arrive(side))
+        way = self._ways[side]
+        if self.network.is_cut(way):
+            self.network.hold(way, self._arrivals[side])
             return
-        message = self._flight[side].popleft()
+        message = flight.popleft()
         end = self.ends[1 - side]
         if not end.open:
             return
@@ -145,6 +151,7 @@ class Network:
         self._cut: set[Way] = set()
         self._held: dict[Way, list[Callable[[], None]]] = {}
         self._live: list[Connection[object]] = []
+        self._dice: dict[Way, random.Random] = {}
 
     def connect(self, near: str, far: str) -> tuple[End[M], End[M]]:
         """A new connection between two nodes: near end, far end."""
@@ -155,11 +162,14 @@ class Network:
 
     def arrival_us(self, way: Way) -> int:
         """When something sent now on `way` arrives, if nothing holds it back."""
-        low, high = self.delay_us
-        drawn = self.loop.random(f"link {way[0]}>{way[1]}").randint(low, high)
+        dice = self._dice.get(way)
+        if dice is None:
+            dice = self._dice[way] = self.loop.random(f"link {way[0]}>{way[1]}")
         self._sent += 1
-        late_us = self._late.get(self._sent, 0)
-        return self.loop.now_us + drawn + self._extra.get(way, 0) + late_us
+        due_us = self.loop.now_us + dice.randint(*self.delay_us)
+        if self._extra:
+            due_us += self._extra.get(way, 0)
+        return due_us + self._late.get(self._sent, 0)
 
     def is_cut(self, way: Way) -> bool:
         """Whether `way` carries nothing now."""

@@ -79,6 +79,7 @@ class Node:
         self.name = name
         self.kept: dict[str, Any] = {}
         self.life = 0
+        self.incarnation = f"{name}.0"
         self.core: Any = None
         self.paused = False
         self._listener = listener
@@ -100,7 +101,7 @@ class Node:
         self.life += 1
         self.core = core
         self._batch = 0
-        incarnation = f"{self.name}.{self.life}"
+        incarnation = self.incarnation = f"{self.name}.{self.life}"
         header = trace.header(
             role=self.role,
             node=node,

@@ -8,7 +8,7 @@ a core's own account of its timers.  A process that is paused, or has just been,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,9 +98,12 @@ class Watched:
         limits = [self.config[name] for name in names if self.config.get(name) is not None]
         return max(limits, default=None)
 
-    def overdue(self, now_us: int, view: dict[str, Any]) -> Iterator[str]:
-        """A sentence for each thing that should have ended; `view` is what is shown now."""
+    def overdue(self, now_us: int, view: Callable[[], dict[str, Any]]) -> Iterator[str]:
+        """A sentence for each thing that should have ended; `view` says what is shown now."""
+        shown: dict[str, Any] | None = None
         for key, since_us in self.since_us.items():
+            if now_us - since_us <= SLACK_US:
+                continue  # whatever its timer
             if key.startswith("updates/"):
                 base = self.config["status_update_retry_us"] << min(self.resent.get(key, 0), 30)
                 limit_us = min(base, self.config["status_update_retry_max_us"])
@@ -108,7 +111,8 @@ class Watched:
                 most = self.config["max_agent_ping_timeouts"]
                 limit_us = most * self.config["agent_ping_timeout_us"]
             else:
-                limit_us = self._limit_us(key, view.get(key)) or now_us
+                shown = view() if shown is None else shown
+                limit_us = self._limit_us(key, shown.get(key)) or now_us
             if now_us - since_us > limit_us + SLACK_US:
                 late_s = (now_us - since_us - limit_us) / 1e6
                 what = "was not sent again" if key.startswith("updates/") else "is still there"
@@ -140,10 +144,12 @@ class Punctuality:
             watched = self._watched[incarnation] = Watched(header.role, header.config)
         watched.hear(record)
 
-    def look(self, incarnation: str, now_us: int, view: dict[str, Any]) -> list[str]:
-        """What is overdue at a process that could have acted."""
+    def look(
+        self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]
+    ) -> list[str]:
+        """What is overdue at a process that could have acted, and shows `view()`."""
         watched = self._watched.get(incarnation)
-        if watched is None:
+        if watched is None or not watched.since_us:
             return []
         return [f"{incarnation}: {says}" for says in watched.overdue(now_us, view)]
 

@@ -13,7 +13,7 @@ from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.node import Moment, Node
 from mesos_spec.tools.judging.judge import Judge
-from mesos_spec.tools.judging.trace import Record
+from mesos_spec.tools.judging.trace import Record, without_collection
 from mesos_spec.tools.judging.verdict import Outcome, Verdict
 
 FAULTS_END_US = 60 * SECOND_US
@@ -255,19 +255,14 @@ def simulate(
         return cluster.judge.violation is not None or bool(cluster.late or cluster.lost)
 
     def quiet() -> bool:
-        return broken() or (cluster.finished and faults.left == 0)
+        return broken() or (faults.left == 0 and cluster.finished)
 
     def calm() -> bool:
         return broken() or (cluster.finished and not cluster.away())
 
-    cluster.loop.run(FAULTS_END_US, quiet)
-    faults.heal()
-    cluster.calm()
-    settle_us = round(plan.expect.settles_within_s * SECOND_US)
-    settled = cluster.loop.run(cluster.loop.now_us + settle_us, calm) and not broken()
-    if settled:
-        cluster.loop.run(cluster.loop.now_us + AFTERMATH_US, broken)
-    verdict = cluster.judge.judge.finish()
+    with without_collection():
+        settled = _play(cluster, faults, plan, quiet, calm, broken)
+    verdict = cluster.judge.finish()
     seen = {site.partition(".")[2] for site in cluster.judge.seen}
     result = SimResult(
         verdict=verdict,
@@ -284,3 +279,33 @@ def simulate(
     if result.missed and verdict.outcome is Outcome.CONFORMS:
         verdict.doubts.append(f"never seen, so nothing is proved of: {', '.join(result.missed)}")
     return result, cluster
+
+
+def _play(
+    cluster: SimCluster,
+    faults: Faults,
+    plan: Plan,
+    quiet: Callable[[], bool],
+    calm: Callable[[], bool],
+    broken: Callable[[], bool],
+) -> bool:
+    """Faults, then heal, then time to settle, then an aftermath; whether it settled.
+
+    What goes wrong here because of a violation that is not judged yet is that violation.
+    """
+    loop = cluster.loop
+    try:
+        loop.run(FAULTS_END_US, quiet)
+        faults.heal()
+        cluster.calm()
+        settle_us = round(plan.expect.settles_within_s * SECOND_US)
+        settled = loop.run(loop.now_us + settle_us, calm) and not broken()
+        if settled:
+            loop.run(loop.now_us + AFTERMATH_US, broken)
+    except Exception:
+        cluster.judge.catch_up()
+        if not broken():
+            raise
+        return False
+    cluster.judge.catch_up()
+    return settled and not broken()
