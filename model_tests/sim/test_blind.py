@@ -55,6 +55,7 @@ def test_blind_the_verdict_is_the_same(name: str) -> None:
 def test_blind_a_wrong_deed_is_refused_too() -> None:
     traces = _traces("leader_killed")
     for trace in traces:
+        assert isinstance(trace.records, list)
         for at, record in enumerate(trace.records):
             if trace.header.role != "master" or len(record.sent) != 1:
                 continue

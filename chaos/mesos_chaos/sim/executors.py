@@ -97,6 +97,8 @@ class SimExecutor(ABC):
         if self.alive:
             self.alive = False
             self.agent.network.drop_node(self.name)
+            self.agent.network.forget(self.name, self.agent.name)
+            self.agent.loop.forget(f"executor {self.container}")
             self.agent.bury(self, status)
 
 

@@ -8,11 +8,13 @@ draw on one link changes nothing on another, which is what lets a failing plan s
 
 from __future__ import annotations
 
+import gc
 import heapq
 import random
 from collections.abc import Callable
 
 SECOND_US = 1_000_000
+COLLECT_EVERY = 20_000  #: events
 
 
 class Timer:
@@ -47,6 +49,10 @@ class Loop:
             found = self._streams[stream] = random.Random(f"{self.seed}/{stream}")
         return found
 
+    def forget(self, stream: str) -> None:
+        """Nobody will draw from that stream any more."""
+        self._streams.pop(stream, None)
+
     def at(self, due_us: int, do: Callable[[], None]) -> Timer:
         """Do something at `due_us`, or now if that is past."""
         if due_us < self.now_us:
@@ -70,6 +76,8 @@ class Loop:
                 continue
             self.now_us = due_us
             self.events += 1
+            if self.events % COLLECT_EVERY == 0:  # whoever runs this may have put it off
+                gc.collect()
             do()
             if stop():
                 return True

@@ -150,21 +150,25 @@ class Network:
         self._extra: dict[Way, int] = {}
         self._cut: set[Way] = set()
         self._held: dict[Way, list[Callable[[], None]]] = {}
-        self._live: list[Connection[object]] = []
+        #: The connections of each node, first come first; some have ended.
+        self._of: dict[str, list[Connection[object]]] = {}
         self._dice: dict[Way, random.Random] = {}
 
     def connect(self, near: str, far: str) -> tuple[End[M], End[M]]:
         """A new connection between two nodes: near end, far end."""
         connection: Connection[M] = Connection(self, near, far)
-        self._live = [c for c in self._live if c.ends[0].open or c.ends[1].open]
-        self._live.append(connection)  # type: ignore[arg-type]
+        for node in (near, far):
+            several = self._of.setdefault(node, [])
+            if len(several) & (len(several) - 1) == 0:  # now and then, so that it costs nothing
+                several[:] = [c for c in several if c.ends[0].open or c.ends[1].open]
+            several.append(connection)  # type: ignore[arg-type]
         return connection.ends
 
     def arrival_us(self, way: Way) -> int:
         """When something sent now on `way` arrives, if nothing holds it back."""
         dice = self._dice.get(way)
         if dice is None:
-            dice = self._dice[way] = self.loop.random(f"link {way[0]}>{way[1]}")
+            dice = self._dice[way] = self.loop.random(_link(way))
         self._sent += 1
         due_us = self.loop.now_us + dice.randint(*self.delay_us)
         if self._extra:
@@ -204,14 +208,26 @@ class Network:
 
     def reset(self, one: str, other: str) -> int:
         """Break every connection between two nodes.  Returns how many there were."""
-        hit = [c for c in self._live if set(c.nodes) == {one, other}]
+        hit = [c for c in self._of.get(one, ()) if set(c.nodes) == {one, other}]
         for connection in hit:
             connection.break_now()
         return len(hit)
 
+    def forget(self, one: str, other: str) -> None:
+        """Node `one` is gone for good, and so is its link to another."""
+        self._of.pop(one, None)
+        for way in ((one, other), (other, one)):
+            self._dice.pop(way, None)
+            self.loop.forget(_link(way))
+
     def drop_node(self, node: str) -> None:
         """A process died: its ends are silent from now on, the others hear of it."""
-        for connection in self._live:
+        for connection in self._of.get(node, ()):
             for side in (0, 1):
                 if connection.nodes[side] == node and connection.ends[side].open:
                     connection.break_now(silent=side)
+
+
+def _link(way: Way) -> str:
+    """The name of the random stream of a link."""
+    return f"link {way[0]}>{way[1]}"

@@ -9,8 +9,7 @@ A `Window` shows such a state otherwise in a few cells: as it was before a step,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel.cells import _FRESH, ABSENT, Cell, Cells, _keep, absent
@@ -18,21 +17,20 @@ from mesos_spec.kernel.values import Fifo, Table, in_order
 
 S = TypeVar("S", bound=Cells)
 
-
-#: What holds something, if a value of such a type does.
-_INSIDE: dict[type, Callable[[Any], Any]] = {Table: attrgetter("_d"), Fifo: attrgetter("mail")}
+_NO_TABLE: Table[Any, Any] = Table()
+_NO_MAIL: Fifo[Any] = Fifo()
 
 
 class _Live(dict[Any, Any]):
     """The cells of one field of a state with one owner, in the place of its `Per`."""
 
-    __slots__ = ("_default", "_inside", "_name", "_state")
+    __slots__ = ("_default", "_kind", "_name", "_state")
 
     def __init__(self, state: Cells, name: str, cells: Mapping[Any, Any], default: Any) -> None:
         super().__init__(cells)
         self._state, self._name, self._default = state, name, default
-        inside = _INSIDE.get(type(default))  # for a default that holds nothing
-        self._inside = None if inside is None or inside(default) else inside
+        #: Of a default that holds nothing; then only a value that holds nothing equals it.
+        self._kind = type(default) if default in (_NO_TABLE, _NO_MAIL) else None
 
     def __missing__(self, key: Any) -> Any:
         if self._default is ABSENT:
@@ -40,18 +38,20 @@ class _Live(dict[Any, Any]):
         return self._default
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        turn, name, default = self._state._now, self._name, self._default
-        if turn is None or name not in turn.changes:
-            self._state._write(name, key, value)  # which says what is wrong
+        turn = self._state._now
+        if turn is None or self._name not in turn.changes:
+            self._state._write(self._name, key, value)  # which says what is wrong
         assert turn is not None
-        cell, effects = (name, key), turn.effects
-        pair = effects.get(cell)
-        effects[cell] = (self.get(key, default) if pair is None else pair[0], value)
-        inside = self._inside
-        if inside is not None and type(value) is type(default):
-            is_default = not inside(value)
+        cell, effects = (self._name, key), turn.effects
+        if cell in effects:
+            effects[cell] = (effects[cell][0], value)
         else:
-            is_default = value == default
+            effects[cell] = (self.get(key, self._default), value)
+        kind = type(value)
+        if kind is self._kind:
+            is_default = not (value.mail if kind is Fifo else value._d)
+        else:
+            is_default = value == self._default
         if is_default:
             self.pop(key, None)
         else:

@@ -172,8 +172,12 @@ class Table(Generic[K, V]):
 
     def changes(self, old: Table[K, V]) -> list[tuple[K, V | None, V | None]]:
         """What `differs`: each key, what `old` has there, what this has; None for nothing."""
-        mine, theirs = self._d, old._d
-        return [(k, theirs.get(k), mine.get(k)) for k in self.differs(old)]
+        mine, theirs, past = self._d, old._d, self._past
+        keys = past[1] if past is not None and past[0] is theirs else self.differs(old)
+        if len(keys) == 1:
+            k = keys[0]
+            return [(k, theirs.get(k), mine.get(k))]
+        return [(k, theirs.get(k), mine.get(k)) for k in keys]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Table and self._d == other._d)

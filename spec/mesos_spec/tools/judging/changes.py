@@ -33,6 +33,9 @@ class Change(NamedTuple):
     mail: Mail | None = None  #: of a channel
 
 
+_change = tuple.__new__  #: past the defaults of a named tuple
+
+
 def changes(effects: Effects) -> list[Change]:
     """The cells that a step, or several, left otherwise than they were, in order."""
     found = []
@@ -41,16 +44,20 @@ def changes(effects: Effects) -> list[Change]:
             continue
         kind = type(new)
         if kind is Table:
-            found.append(Change(cell, old, new, new.changes(old)))
+            found.append(_change(Change, (cell, old, new, new.changes(old), None)))
         elif kind is Fifo:
-            found.append(Change(cell, old, new, (), _mail(old.mail, new.mail)))
+            found.append(_change(Change, (cell, old, new, (), _mail(old.mail, new.mail))))
         else:
-            found.append(Change(cell, old, new))
+            found.append(_change(Change, (cell, old, new, (), None)))
     return found
 
 
 def _mail(old: tuple[Any, ...], new: tuple[Any, ...]) -> Mail:
     """The fewest messages that may have been taken, and the rest is what was sent."""
+    if not old:
+        return Mail((), new)
+    if not new:
+        return Mail(old, ())
     for gone in range(len(old)):
         kept = len(old) - gone
         if kept > len(new) or (new[0] is not old[gone] and new[0] != old[gone]):

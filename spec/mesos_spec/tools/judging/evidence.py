@@ -132,10 +132,10 @@ def line(node: Node, record: Record) -> str:
 
 def story(taken: Sequence[Placed]) -> tuple[str, ...]:
     """Where each offer and task that the last record is about was heard of before."""
-    *before, last = taken
-    wanted = dict.fromkeys(ids_of(last.record))
+    wanted = dict.fromkeys(ids_of(taken[-1].record))
     found: dict[str, str] = {}
-    for placed in reversed(before):
+    for at in range(len(taken) - 2, -1, -1):
+        placed = taken[at]
         missing = [name for name in wanted if name not in found]
         if not missing:
             break

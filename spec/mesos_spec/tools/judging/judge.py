@@ -30,7 +30,7 @@ from mesos_spec.tools.judging.binding import Scene, Unbound, bind, contradicts
 from mesos_spec.tools.judging.changes import Change, changes, put_in
 from mesos_spec.tools.judging.contract import Contracts
 from mesos_spec.tools.judging.lives import Lives, Node, Unknowable, Wrong
-from mesos_spec.tools.judging.merge import Merger, Placed
+from mesos_spec.tools.judging.merge import Merger, Order, Placed
 from mesos_spec.tools.judging.post import (
     FOREIGN,
     Count,
@@ -479,19 +479,19 @@ def follow(
     one: Judge, traces: list[Trace], progress: Callable[[int], None] | None = None
 ) -> Verdict:
     """The verdict of a judge that has seen nothing yet, on merged `traces`."""
-    taken: list[Placed] = []
+    order = Order(traces)
     one.foretell(traces)
     with without_collection():
         for placed in Merger(traces):
             one.take(placed)
-            taken.append(placed)
+            order.add(placed)
             if one.over:
                 break
-            if progress is not None and len(taken) % 1000 == 0:
-                progress(len(taken))
+            if progress is not None and len(order) % 1000 == 0:
+                progress(len(order))
     verdict = one.finish()
     verdict.of = sum(len(t.records) for t in traces if t.header.role != "harness")
     if verdict.violations:
-        told = replace(verdict.violations[0], story=evidence.story(taken))
+        told = replace(verdict.violations[0], story=evidence.story(order))
         verdict.violations[0] = told
     return verdict

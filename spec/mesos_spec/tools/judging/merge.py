@@ -12,13 +12,14 @@ that did leave a trace is let through in the end, and marked too.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 from mesos_spec.tools.judging.trace import Heard, Record, Trace
 
-Token = tuple[str | int, ...]  #: a message: direction, connection, ordinal; or ("epoch", n)
+Token = tuple[Any, ...]  #: a message: direction, connection, ordinal; or ("epoch", n)
 Way = tuple[str, str]  #: one direction of one connection
 
 #: Why what was heard is not to be found in any trace.
@@ -80,6 +81,31 @@ def epochs_of(traces: Iterable[Trace]) -> dict[int, int]:
     return dict(zip(began, [0, *began]))
 
 
+class Happened:
+    """A set of tokens, small as long as the messages on each way come in order."""
+
+    def __init__(self) -> None:
+        self._until: dict[Token, int] = {}  #: for each way, how many messages were sent in order
+        self._others: set[Token] = set()
+
+    def add(self, token: Token) -> None:
+        """This has happened."""
+        way, n = token[:2], token[-1]
+        if len(token) != 3 or n != self._until.get(way, 0):
+            self._others.add(token)
+            return
+        n += 1
+        while self._others and (*way, n) in self._others:
+            self._others.discard((*way, n))
+            n += 1
+        self._until[way] = n
+
+    def __contains__(self, token: Token) -> bool:
+        if len(token) == 3 and token[2] < self._until.get(token[:2], 0):
+            return True
+        return token in self._others
+
+
 class Merger:
     """Puts traces in order.  `orphans` counts the records let through unexplained."""
 
@@ -89,7 +115,8 @@ class Merger:
         self.orphans = 0
         self._epochs = epochs_of(self._traces)
         self._at = [0] * len(self._traces)
-        self._had: set[Token] = {("epoch", 0)}
+        self._had = Happened()
+        self._had.add(("epoch", 0))
         self._waiting: dict[Token, list[int]] = defaultdict(list)
         self._ready = deque(range(len(self._traces)))
         self._after = self._lives()
@@ -216,3 +243,36 @@ def provides(record: Record) -> list[Token]:
     if record.heard is not None and record.heard.local == "elected":
         found.append(("epoch", record.heard.epoch or 0))
     return found
+
+
+class Order(Sequence[Placed]):
+    """Records in the order in which they were taken; what is kept is only which they are."""
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        self._traces = traces
+        self._number = {id(trace): n for n, trace in enumerate(traces)}
+        self._taken = [0] * len(traces)
+        self._which = array("L")
+        self._at = array("Q")
+
+    def add(self, placed: Placed) -> None:
+        """The next."""
+        number = self._number[id(placed.trace)]
+        self._which.append(number)
+        self._at.append(self._taken[number])
+        self._taken[number] += 1
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @overload
+    def __getitem__(self, index: int) -> Placed: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Placed]: ...
+
+    def __getitem__(self, index: int | slice) -> Placed | list[Placed]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        trace = self._traces[self._which[index]]
+        return Placed(trace, trace.records[self._at[index]])

@@ -9,7 +9,8 @@ reported; anything else that is not a trace is refused with the file, the line a
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,11 @@ from typing import Any
 
 import msgspec
 
+from mesos_spec.tools.judging.filed import Filed
+
 ROLES = ("master", "agent", "scheduler", "executor", "harness")
 MessageKey = tuple[str, int]
+MUCH = 32 << 20  #: bytes of traces, from which on records stay in their files
 
 
 class TraceError(Exception):
@@ -94,7 +98,7 @@ class Trace:
 
     path: str
     header: Header
-    records: list[Record] = field(repr=False)
+    records: Sequence[Record] = field(repr=False)
     torn: bool = False
 
     @property
@@ -149,28 +153,40 @@ def parse_record(line: bytes, place: str, expected_seq: int) -> Record:
     return record
 
 
-def read_trace(path: Path | str) -> Trace:
-    """The whole trace at `path`.
+def read_trace(path: Path | str, keep: bool = True) -> Trace:
+    """The whole trace at `path`; its records are kept in memory, or in the file.
 
     A last line without its newline, cut short by a kill, is dropped, and `torn` is set.
     Raises `TraceError` for anything else that is not a trace.
     """
     name = str(path)
-    data = _read(path)
-    lines = data.split(b"\n")
-    torn = lines.pop() != b""
-    if not lines:
-        what = "its first line has no end" if data else "it is empty"
-        raise TraceError(f"{name}:1: not a trace: {what}")
-    header = parse_header(lines[0], name)
-    return Trace(path=name, header=header, records=list(_records(lines[1:], name)), torn=torn)
-
-
-def _read(path: Path | str) -> bytes:
+    begins, torn = array("Q", [0]), False
+    header, records = None, []
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            for number, line in enumerate(file):
+                if not line.endswith(b"\n"):
+                    torn = True
+                elif header is None:
+                    header = parse_header(line[:-1], name)
+                    begins[0] = len(line)
+                else:
+                    record = parse_record(line[:-1], f"{name}:{number + 1}", number - 1)
+                    begins.append(begins[-1] + len(line))
+                    if keep:
+                        records.append(record)
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
+    if header is None:
+        what = "its first line has no end" if torn else "it is empty"
+        raise TraceError(f"{name}:1: not a trace: {what}")
+    if keep:
+        return Trace(path=name, header=header, records=records, torn=torn)
+
+    def parse(line: bytes, seq: int) -> Record:
+        return parse_record(line, f"{name}:{seq + 2}", seq)
+
+    return Trace(path=name, header=header, records=Filed(name, begins, parse), torn=torn)
 
 
 def _says_nothing(path: Path) -> bool:
@@ -180,16 +196,12 @@ def _says_nothing(path: Path) -> bool:
     return not header.endswith(b"\n") and _BEGINNING.startswith(header[: len(_BEGINNING)])
 
 
-def _records(lines: list[bytes], name: str) -> Iterator[Record]:
-    for seq, line in enumerate(lines):
-        yield parse_record(line, f"{name}:{seq + 2}", seq)
-
-
 def read_traces(paths: list[Path]) -> list[Trace]:
     """All traces in files and folders `paths`, as `in_order` has them.
 
-    In folders, files of processes that were killed before they wrote anything are left out.
-    Raises `TraceError` for what cannot be read, and where two files claim the same incarnation.
+    In folders, files of processes that were killed before they wrote anything are left out.  If
+    there is much, records stay in their files.  Raises `TraceError` for what cannot be read, and
+    where two files claim the same incarnation.
     """
     files: list[Path] = []
     for path in paths:
@@ -199,8 +211,9 @@ def read_traces(paths: list[Path]) -> list[Trace]:
             files.append(path)
     if not files:
         raise TraceError(f"no trace: {', '.join(map(str, paths))} holds no *.ndjson file")
+    keep = sum(file.stat().st_size for file in files if file.is_file()) <= MUCH
     with without_collection():
-        return in_order([read_trace(f) for f in dict.fromkeys(files)])
+        return in_order([read_trace(f, keep) for f in dict.fromkeys(files)])
 
 
 def in_order(traces: list[Trace]) -> list[Trace]:
