@@ -90,6 +90,8 @@ class Happened:
 
     def add(self, token: Token) -> None:
         """This has happened."""
+        if token in self:
+            return
         way, n = token[:2], token[-1]
         if len(token) != 3 or n != self._until.get(way, 0):
             self._others.add(token)
