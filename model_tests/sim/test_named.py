@@ -67,3 +67,12 @@ def test_a_patient_framework_asks_for_offers_when_none_come() -> None:
     assert cluster.judge.violation is None
     assert cluster.judge.judge.verdict.taken["suppress"] == 1
     assert cluster.judge.judge.verdict.taken["revive"] > 0
+
+
+def test_who_is_not_judged_does_the_same() -> None:
+    judged, _ = simulate(calm50(4))
+    alone, cluster = simulate(calm50(4), judged=False)
+    assert alone.events == judged.events
+    assert alone.settled
+    assert alone.verdict.records == 0
+    assert cluster.schedulers["calm"].items.finished

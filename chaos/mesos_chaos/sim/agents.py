@@ -45,7 +45,7 @@ class SimAgent(Node):
         network: Network,
         name: str,
         config: AgentConfig,
-        listener: Listener,
+        listener: Listener | None,
         masters: dict[str, SimMaster],
         stillborn: dict[str, int],
     ) -> None:

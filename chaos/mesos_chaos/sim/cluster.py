@@ -19,7 +19,7 @@ from mesos_chaos.sim.foreign import SimForeign
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
-from mesos_chaos.sim.node import Node
+from mesos_chaos.sim.node import Listener, Node
 from mesos_chaos.sim.open_ends import forgotten
 from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
@@ -132,6 +132,7 @@ class SimCluster:
     network: Network
     judge: OnlineJudge
     election: Election
+    listener: Listener | None
     masters: dict[str, SimMaster] = field(default_factory=dict)
     agents: dict[str, SimAgent] = field(default_factory=dict)
     schedulers: dict[str, SimScheduler] = field(default_factory=dict)
@@ -143,13 +144,16 @@ class SimCluster:
     _nodes: list[Node] | None = None
 
     @classmethod
-    def of(cls, plan: Plan, keep_lines: bool = False) -> SimCluster:
-        """The cluster of `plan`, with everything started and nothing heard yet."""
+    def of(cls, plan: Plan, keep_lines: bool = False, judged: bool = True) -> SimCluster:
+        """The cluster of `plan`, with everything started and nothing heard yet.
+
+        If it is not to be judged, nothing writes a trace, and faults at sites never come.
+        """
         loop = Loop(plan.seed)
         network = Network(loop, held_back=plan.cluster.held_back)
         judge = OnlineJudge(keep_lines, at_once=JUDGED_AT_ONCE)
         election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
-        self = cls(plan, loop, network, judge, election)
+        self = cls(plan, loop, network, judge, election, judge if judged else None)
         self._make_masters()
         self._make_agents()
         self._make_schedulers()
@@ -172,7 +176,7 @@ class SimCluster:
         )
         for i in range(1, self.plan.cluster.masters + 1):
             name = f"m{i}"
-            tell = (self.judge, self._stepped_down, self.election.asked)
+            tell = (self.listener, self._stepped_down, self.election.asked)
             master = SimMaster(self.loop, self.network, name, config, *tell)
             self.masters[name] = master
             self.election.masters.append(master)
@@ -198,7 +202,7 @@ class SimCluster:
         stillborn = {workload.name: workload.stillborn for workload in self.plan.workload}
         for name, chosen in configs.items():
             agent = SimAgent(
-                self.loop, self.network, name, chosen, self.judge, self.masters, stillborn
+                self.loop, self.network, name, chosen, self.listener, self.masters, stillborn
             )
             self.agents[name] = agent
             self.election.seen.append(self._detector(agent))
@@ -207,7 +211,7 @@ class SimCluster:
     def _make_schedulers(self) -> None:
         for workload in self.plan.workload:
             scheduler = SimScheduler(
-                self.loop, self.network, workload, self.judge, self.masters, self._stopped
+                self.loop, self.network, workload, self.listener, self.masters, self._stopped
             )
             self.schedulers[workload.name] = scheduler
             self.rivals[workload.name] = SimRival(scheduler, self.election, workload.rivals)

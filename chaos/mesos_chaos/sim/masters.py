@@ -47,7 +47,7 @@ class SimMaster(Node):
         network: Network,
         name: str,
         config: MasterConfig,
-        listener: Listener,
+        listener: Listener | None,
         stepped_down: Callable[[SimMaster], None],
         doubts: Callable[[SimMaster], None],
     ) -> None:

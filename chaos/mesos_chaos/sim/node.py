@@ -64,7 +64,8 @@ class Core(Protocol):
         ...
 
 
-#: Takes the lines of a trace as they are written: the process' name, and some lines.
+#: Takes the lines of a trace as they are written: the process' name, and some lines.  A process
+#: without one writes no trace: then only its core works.
 Listener = Callable[[str, bytes], None]
 
 
@@ -74,7 +75,7 @@ class Node:
     role = ""
     tick: Any = None
 
-    def __init__(self, loop: Loop, name: str, listener: Listener) -> None:
+    def __init__(self, loop: Loop, name: str, listener: Listener | None) -> None:
         self.loop = loop
         self.name = name
         self.kept: dict[str, Any] = {}
@@ -111,9 +112,11 @@ class Node:
             recovered=dict(self.kept),
         )
         header["life"] = self.life
-        self._writer = trace.TraceWriter(
-            lambda data: self._listener(incarnation, data), header, core, ids
-        )
+        listener = self._listener
+        if listener is not None:
+            self._writer = trace.TraceWriter(
+                lambda data: listener(incarnation, data), header, core, ids
+            )
 
     def kill(self) -> None:
         """SIGKILL: no last word, no last record."""
@@ -152,9 +155,9 @@ class Node:
             return
         self._batch += 1
         step = self.core.handle(event, self.loop.now_us)
-        assert self._writer is not None
-        self._writer.record(event, self.loop.now_us, step, self._batch)
-        self._writer.write()
+        if self._writer is not None:
+            self._writer.record(event, self.loop.now_us, step, self._batch)
+            self._writer.write()
         self._wake_at(self.core.next_deadline)
         if self._is_killed(Moment.UNKEPT):
             return

@@ -237,12 +237,14 @@ def simulate(
     keep_lines: bool = False,
     watch: Callable[[Judge], object] | None = None,
     listener: Listener | None = None,
+    judged: bool = True,
 ) -> tuple[SimResult, SimCluster]:
     """Run `plan` in simulation, judged; faults first, then heal and demand progress.
 
+    If it is not `judged`, only the cores work, for who measures them; the verdict is of nothing.
     `watch` is given the judge before anything happens; `listener` hears records and faults.
     """
-    cluster = SimCluster.of(plan, keep_lines)
+    cluster = SimCluster.of(plan, keep_lines, judged)
     if watch is not None:
         watch(cluster.judge.judge)
     faults = Faults(cluster)

@@ -51,7 +51,7 @@ class SimScheduler(Node):
         loop: Loop,
         network: Network,
         workload: Workload,
-        listener: Listener,
+        listener: Listener | None,
         masters: dict[str, SimMaster],
         stopped: Callable[[SimScheduler], None],
     ) -> None:
