@@ -97,6 +97,7 @@ MEANING = {
     "role": "it asks for offers in",
     "parallel": "at most so many items at once",
     "unruly": "now and then it kills, asks, suppresses, revives (simulation only)",
+    "patient": "it refuses for long what it has no use for, and revives (simulation only)",
     "executor": "one of its own for each task, or one of the framework's (simulation only)",
     "stillborn": "so many of its executors start and never subscribe (simulation only)",
     "rivals": "how often another scheduler takes its framework over (simulation only)",
