@@ -32,6 +32,7 @@ FIGURES: Final = {
     "numpy_states_per_s": "large",
     "two_cores_times_one": "large",
     "judge_steps_per_s": "judge",
+    "judge_at_10000_tasks": "judge",
     "core_events_per_s": "simulation",
     "judged_events_per_s": "simulation",
     "judged_bytes_a_step": "simulation",

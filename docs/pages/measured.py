@@ -31,6 +31,7 @@ FIGURES = {
     "numpy_states_per_s": "… with numpy alone",
     "two_cores_times_one": "… with two cores, times as fast by the clock",
     "judge_steps_per_s": "steps of a trace judged",
+    "judge_at_10000_tasks": "… with ten times as many tasks, in relation",
     "core_events_per_s": "events of the real cores in simulation, not judged",
     "judged_events_per_s": "… judged",
     "judged_bytes_a_step": "memory that a judged step leaves behind",

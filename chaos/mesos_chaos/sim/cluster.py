@@ -158,6 +158,7 @@ class SimCluster:
         self._make_agents()
         self._make_schedulers()
         loop.after(LOOK_US, self._look)
+        judge.catch_up()  # a cluster that was made has been judged so far
         return self
 
     @property

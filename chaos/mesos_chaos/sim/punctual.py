@@ -144,9 +144,7 @@ class Punctuality:
             watched = self._watched[incarnation] = Watched(header.role, header.config)
         watched.hear(record)
 
-    def look(
-        self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]
-    ) -> list[str]:
+    def look(self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]) -> list[str]:
         """What is overdue at a process that could have acted, and shows `view()`."""
         watched = self._watched.get(incarnation)
         if watched is None or not watched.since_us:
