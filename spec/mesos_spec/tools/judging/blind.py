@@ -275,12 +275,13 @@ def _names(judge: Judge, record: Record) -> dict[str, Any]:
 def _of_master(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
     heard, s = record.heard, judge.s
     assert heard is not None
+    shown = record.whole if record.whole is not None else record.view or {}
     if heard.id is not None:
         names = _names(judge, record)
         yield from ((name, names) for name in HANDLERS["master"])
         yield "lose_agent", names
+        yield from _forgotten(shown)
         return
-    shown = record.whole if record.whole is not None else record.view or {}
     if heard.local == "ended":
         for (epoch, agent), each in s._fields["agents"].items():
             if epoch == node.who and each.link is not None and each.link.id == heard.link:
@@ -294,6 +295,17 @@ def _of_master(judge: Judge, node: Node, record: Record) -> Iterator[Claim]:
                 yield "tear_down_by_operator", {"framework": key.split("/", 1)[1]}
     elif heard.local == "tick":
         yield from _ticked(judge, node, record, shown)
+    yield from _forgotten(shown)
+
+
+def _forgotten(shown: dict[str, Any]) -> Iterator[Claim]:
+    """What is shown no more was one too many (FWK-15, PRT-6)."""
+    for key, value in sorted(shown.items()):
+        kind, _, name = key.partition("/")
+        if value is None and kind == "frameworks":
+            yield "forget_framework", {"framework": name}
+        elif value is None and kind == "agents":
+            yield "forget_agent", {"agent": name}
 
 
 def _ticked(judge: Judge, node: Node, record: Record, shown: dict[str, Any]) -> Iterator[Claim]:
