@@ -14,14 +14,17 @@ from mesos_spec.tools.judging.verdict import Verdict
 from mesos_spec.tools.report.page import page
 
 
-def fresh_folder(base: Path, name: str, seed: int) -> Path:
-    """An empty directory `base/name/seed`, whatever was there; `base/latest` leads to it."""
-    folder = (base / name / str(seed)).absolute()
+def fresh_folder(base: Path, name: str, seed: int, tier: int = 3) -> Path:
+    """An empty directory `base/name/seed`, whatever was there; `base/latest` leads to it.
+
+    A simulated run has one of its own, `base/name/seed-tierN`: it never takes a real run's.
+    """
+    folder = (base / name / (f"{seed}" if tier == 3 else f"{seed}-tier{tier}")).absolute()
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     latest = base / "latest"
-    aside = base / f".latest.{name}.{seed}"
+    aside = base / f".latest.{name}.{folder.name}"
     aside.unlink(missing_ok=True)
     aside.symlink_to(folder)
     aside.replace(latest)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from mesos_spec.tools.report.judged import printable
+
 
 class Case(NamedTuple):
     """One run: its scenario and seed, how long it took, and what is wrong (nothing: None)."""
@@ -39,6 +41,7 @@ def write_junit(path: Path, cases: Sequence[Case]) -> None:
         )
         if case.failure is not None:
             kind = "error" if case.unknown else "failure"
-            first = case.failure.splitlines()[0] if case.failure else ""
-            ElementTree.SubElement(element, kind, message=first).text = case.failure
+            text = printable(case.failure)
+            first = text.splitlines()[0] if text else ""
+            ElementTree.SubElement(element, kind, message=first).text = text
     ElementTree.ElementTree(suite).write(path, encoding="unicode", xml_declaration=True)

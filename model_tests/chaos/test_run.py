@@ -15,6 +15,8 @@ import pytest
 from mesos_chaos.__main__ import main
 from mesos_chaos.cli.run import runs_of
 from mesos_chaos.plan import PlanError, load_scenario, shipped
+from mesos_ref.master import core
+from mesos_ref.master.events import Tick
 from mesos_spec.__main__ import main as spec
 from mesos_spec.tools.judging.trace import read_traces
 
@@ -66,6 +68,8 @@ def test_one_that_is_only_simulated_is_not_run_for_real() -> None:
         (["--tier", "1", "--goal", "true"], "--framework and --goal are for tier 3"),
         (["--tier", "1", "--jobs", "0"], "--jobs 0 runs nothing"),
         (["--tier", "1", "--sarif", "no/x.sarif"], "--sarif no/x.sarif: there is no folder no"),
+        (["--tier", "1", "--junit", "."], "--junit .: that is a folder"),
+        (["--tier", "1", "--seeds", "5-3"], "'5-3' names no seed"),
         (["--tier", "1", "--hold"], "--hold is for one run of tier 3"),
     ],
 )
@@ -93,7 +97,8 @@ def test_a_simulated_run_is_kept_like_a_real_one(
     assert main(["run", "agent_killed", "--tier", tier, "--keep", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     folder = Path(facts["folder"])
-    assert folder == Path("runs/agent_killed/0").absolute() == Path("runs/latest").resolve()
+    assert folder == Path(f"runs/agent_killed/0-tier{tier}").absolute()
+    assert folder == Path("runs/latest").resolve()
     names = {"plan.toml", "report.html", "report.json", "report.txt", "trace"}
     assert {path.name for path in folder.iterdir()} == names
     assert json.loads((folder / "report.json").read_text())["verdict"] == facts["verdict"]
@@ -115,12 +120,31 @@ def test_what_is_wrong_is_kept_and_told_to_everybody(capsys: pytest.CaptureFixtu
     assert main(["run", "too_much.toml", "--tier", "1", *files]) == 3
     said = capsys.readouterr().out
     assert "DOES NOT SETTLE  too_much seed=0" in said
-    assert "::error title=too_much seed=0%3A the_work_gets_done::too_much seed=0: huge: " in said
-    assert Path("runs/too_much/0/report.txt").read_text().startswith("More than there is\n")
+    assert "the_work_gets_done::too_much seed=0: huge: " in said
+    assert Path("runs/too_much/0-tier1/report.txt").read_text().startswith("More than there is\n")
     (result,) = _results("x.sarif")
     assert (result["ruleId"], result["level"]) == ("the_work_gets_done", "error")
+    again = next(line for line in said.splitlines() if line.startswith("again: mesos-chaos "))
+    assert main([*again.split()[2:], "--quiet"]) == 3, "what it says to type can be typed"
     suite = ElementTree.parse("x.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+
+
+def test_a_core_that_raises_is_told_like_anything_that_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raises(*given: object) -> None:
+        raise KeyError("nobody")
+
+    monkeypatch.setattr("mesos_ref.master.core._tick", raises)
+    monkeypatch.setitem(core._HEAR, Tick, raises)
+    words = ["run", "agent_killed", "--tier", "1", "--sarif", "x.sarif", "--junit", "x.xml"]
+    assert main(words) == 5, "what is raised here is raised in this file, and that is no product's"
+    assert "HARNESS FAILED  agent_killed seed=0: KeyError: 'nobody'" in capsys.readouterr().out
+    (result,) = _results("x.sarif")
+    assert result["ruleId"] == "the_run_is_carried_out"
+    assert ElementTree.parse("x.xml").getroot().get("errors") == "1"
+    assert Path("runs/agent_killed/0-tier1/plan.toml").exists()
 
 
 def test_what_proves_nothing_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +158,7 @@ def _results(path: str) -> list[dict[str, Any]]:
     (run,) = json.loads(Path(path).read_text())["runs"]
     assert run["tool"]["driver"]["name"] == "mesos-chaos"
     for result in run["results"]:
+        assert result["locations"], "GitHub refuses all of a log with a result that has no place"
         rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
         assert rule["id"] == result["ruleId"]
         assert rule["fullDescription"]["text"]

@@ -28,7 +28,7 @@ def wanted() -> Broken:
 
 
 def test_the_first_seed_that_breaks_the_same_is_found() -> None:
-    found = lift(TOO_MUCH.model_copy(update={"seed": 7}), wanted())
+    found, _ = lift(TOO_MUCH.model_copy(update={"seed": 7}), wanted())
     assert found == Lifted(1, 7, wanted(), same=True)
 
 
@@ -42,7 +42,8 @@ def test_what_only_breaks_with_the_shells_is_found_in_tier_2(
         return run_plan(TOO_MUCH if tier == 2 else GOOD, limit_s, tier=tier)
 
     monkeypatch.setattr(lifting, "run_plan", only_tier_2)
-    found = lift(GOOD, wanted(), seeds=2)
+    found, runs = lift(GOOD, wanted(), seeds=2)
+    assert runs == 3
     assert found is not None
     assert (found.tier, found.seed, found.same) == (2, 0, True)
     assert asked == [(1, 0), (1, 1), (2, 0)]
@@ -50,15 +51,16 @@ def test_what_only_breaks_with_the_shells_is_found_in_tier_2(
 
 def test_another_thing_that_breaks_is_better_than_nothing() -> None:
     other = Broken(Catch.VIOLATION, "the property P is broken", "")
-    found = lift(TOO_MUCH, other, seeds=1)
+    found, runs = lift(TOO_MUCH, other, seeds=1)
     assert found is not None
     assert not found.same
-    assert "breaks another thing: does not settle" in told(found, "runs/x/0")[0]
+    assert "breaks another thing: does not settle" in told(found, runs, "runs/x/0")[0]
 
 
 def test_what_simulation_knows_nothing_of_is_said() -> None:
-    assert lift(GOOD, wanted(), seeds=1) is None
-    assert told(None, "runs/x/0") == ["in simulation, 20 seeds of tiers 1 and 2 break nothing"]
+    assert lift(GOOD, wanted(), seeds=1) == (None, 2)
+    said = "in simulation, 2 runs of the plan break nothing"
+    assert told(None, 2, "runs/x/0") == [said]
 
 
 @pytest.mark.live

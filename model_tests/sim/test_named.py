@@ -64,6 +64,7 @@ def test_a_patient_framework_asks_for_offers_when_none_come() -> None:
     scheduler = cluster.schedulers["calm"]
     cluster.loop.at(SECOND_US, lambda: scheduler.hear(Asked(Call(type="SUPPRESS"))))
     assert cluster.loop.run(60 * SECOND_US, lambda: cluster.finished)
+    cluster.judge.catch_up()
     assert cluster.judge.violation is None
     assert cluster.judge.judge.verdict.taken["suppress"] == 1
     assert cluster.judge.judge.verdict.taken["revive"] > 0

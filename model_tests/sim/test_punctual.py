@@ -23,6 +23,11 @@ SUBSCRIBE = Record(
     heard=Heard(msg={"subscribe": {"framework_info": {"failover_timeout": 4.0}}}),
     did=[("subscribe", {"framework": "f"})],
 )
+IMPATIENT = Record(
+    seq=0,
+    heard=Heard(msg={"subscribe": {"framework_info": {"failover_timeout": 0.0}}}),
+    did=[("subscribe", {"framework": "f"})],
+)
 AWAY: dict[str, Any] = {"frameworks/f": {"standing": "disconnected"}}
 LEFT = Record(seq=1, now=0, view=AWAY)
 ENDING: dict[str, Any] = {"executors/f/e": {"phase": "terminating"}}
@@ -37,6 +42,7 @@ STILL = Record(seq=1, now=2_000_000, view=ENDING)
     [
         ("master", [PING], {}, 2_000_000, "pings/a"),
         ("master", [SUBSCRIBE, LEFT], AWAY, 4_000_000, "frameworks/f"),
+        ("master", [IMPATIENT, LEFT], AWAY, 0, "frameworks/f"),
         ("agent", [TOLD], ENDING, 3_000_000, "executors/f/e"),
         ("agent", [TOLD, STILL], ENDING, 3_000_000, "executors/f/e"),
         ("agent", [BORN, TOLD_LATER], ENDING, 4_000_000, "executors/f/e"),

@@ -121,13 +121,16 @@ def test_a_click_shows_the_record_and_the_state_after_it(seen: Seen, tmp_path: P
 def test_a_pointer_finds_a_record_and_the_one_before_is_let_go(seen: Seen, tmp_path: Path) -> None:
     seen.page.goto(written(tmp_path / "run.html", traces()))
     last = len(timeline(traces(), 10_000).marks) - 1
+    met = []
     for at in (last, 0):
         seen.page.locator(f'.mark[data-at="{at}"]').click(force=True)
         assert seen.page.locator(".mark.on").count() == 1
         chosen = seen.page.locator(".mark.on").get_attribute("data-at")
+        met.append(chosen)
         record = seen.text("#record")
         mark = timeline(traces(), 10_000).marks[int(chosen or -1)]
         assert (record["by"], record["seq"]) == (mark.trace.who, mark.record.seq)
+    assert met[0] != met[1]
     seen.page.locator("summary").first.click()
     assert seen.page.locator("details table").first.is_visible(), "coverage folds out"
 

@@ -93,7 +93,8 @@ def test_a_doubt_is_a_warning_and_fails_no_more_than_it_proves(told: Callable[..
         ("the_traces_suffice", "warning")
     }
     assert lines
-    assert all(line.startswith("::warning title=trace%3A the_traces_suffice::") for line in lines)
+    assert all("line=1,title=trace%3A the_traces_suffice::" in line for line in lines)
+    assert all(one["locations"] for one in run["results"])
     assert counts(root) == ("1", "0", "1")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.cli import EXIT_USAGE
 from mesos_chaos.junit import Case
-from mesos_chaos.plan import Scenario
+from mesos_chaos.plan import Scenario, shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,15 +37,49 @@ class Done:
     def case(self) -> Case:
         """The run as JUnit has it."""
         failure = self.text if self.code else None
-        return Case(self.name, self.seed, self.took_s, failure, unknown=self.code == 2)
+        unknown = self.code in (2, EXIT_USAGE)
+        return Case(self.name, self.seed, self.took_s, failure, unknown=unknown)
 
 
 def one(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
-    """Carry out one run as the command line asks for it."""
+    """Carry out one run as the command line asks for it; whatever it comes to is told."""
     began = time.monotonic()
-    done = _live(args, name, scenario) if args.tier == 3 else _simulated(args, name, scenario)
+    try:
+        done = _live(args, name, scenario) if args.tier == 3 else _simulated(args, name, scenario)
+    except Exception as error:
+        done = _raised(args, name, scenario, error)
     done.took_s = time.monotonic() - began
     return done
+
+
+def _raised(args: argparse.Namespace, name: str, scenario: Scenario, error: Exception) -> Done:
+    """A run that came to no verdict: a core of ours has raised, or the harness has failed."""
+    from mesos_chaos.findings import CARRIED_OUT, RAISES_NOTHING, failed
+    from mesos_chaos.folder import fresh_folder
+    from mesos_chaos.search.breaking import raised_in_product
+    from mesos_chaos.writing import scenario_text
+
+    where = raised_in_product(error)
+    run = run_name(name, scenario.seed)
+    folder = fresh_folder(args.dir, name, scenario.seed, args.tier)
+    plan = folder / "plan.toml"
+    plan.write_text(scenario_text(scenario))
+    why = f"{type(error).__name__}: {error}"
+    if where is not None:
+        why = f"{where} raised {why}"
+    headline = f"{'HARNESS FAILED' if where is None else 'RAISED'}  {run}: {why}"
+    story = "".join(traceback.format_exception(error)).rstrip()
+    text = f"{headline}\n{story}\nrun directory {folder}"
+    (folder / "report.txt").write_text(text + "\n")
+    return Done(
+        name=name,
+        seed=scenario.seed,
+        code=EXIT_USAGE if where is None else 1,
+        headline=headline,
+        text=text,
+        facts={"scenario": name, "seed": scenario.seed, "error": why, "folder": str(folder)},
+        findings=failed(run, CARRIED_OUT if where is None else RAISES_NOTHING, why, plan),
+    )
 
 
 def run_name(name: str, seed: int) -> str:
@@ -63,16 +98,22 @@ def _simulated(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
     from mesos_chaos.folder import fresh_folder, write_reports
     from mesos_chaos.kept import keep
 
-    folder = fresh_folder(args.dir, name, scenario.seed)
+    folder = fresh_folder(args.dir, name, scenario.seed, args.tier)
     result = keep(folder, scenario, args.tier)
     done = _told(args, name, scenario, result, folder)
-    again = [_again(args, name, scenario)]
+    again = [_again(args, name, scenario, folder)]
     write_reports(folder, scenario, done.text, done.facts, result.verdict, again)
     return done
 
 
-def _again(args: argparse.Namespace, name: str, scenario: Scenario) -> str:
-    return f"mesos-chaos run {name} --tier {args.tier} --seed {scenario.seed}"
+def findable(name: str, folder: Path | None) -> str:
+    """What `run` finds a scenario by: its name, or the plan that its run has kept."""
+    return name if name in shipped() or folder is None else str(folder / "plan.toml")
+
+
+def _again(args: argparse.Namespace, name: str, scenario: Scenario, folder: Path | None) -> str:
+    plan = findable(name, folder)
+    return f"mesos-chaos run {plan} --tier {args.tier} --seed {scenario.seed}"
 
 
 def _told(
@@ -86,6 +127,8 @@ def _told(
 
     verdict = result.verdict
     word = {0: "CONFORMS", 2: "UNKNOWN", 3: "DOES NOT SETTLE"}.get(result.exit_code, "VIOLATES")
+    if result.late and result.exit_code == 3:
+        word = "IS LATE"
     headline = (
         f"{word}  {run_name(name, scenario.seed)}: {verdict.records} records judged, "
         f"{result.simulated_s:.1f} simulated s, {result.events} "
@@ -97,7 +140,7 @@ def _told(
     lines += [f"  late: {what}" for what in result.late]
     lines.append(verdict.text())
     lines += [] if folder is None else [f"run directory {folder}"]
-    lines.append(f"again: {_again(args, name, scenario)}")
+    lines.append(f"again: {_again(args, name, scenario, folder)}")
     facts = {
         "scenario": name,
         "seed": scenario.seed,
@@ -122,9 +165,10 @@ def _told(
         findings=findings(
             run_name(name, scenario.seed),
             verdict,
-            unsettled=[] if result.settled or verdict.violations else unsettled,
+            unsettled=[] if result.settled or verdict.violations or result.late else unsettled,
             leaks=result.leaks,
             late=result.late,
+            plan=None if folder is None else folder / "plan.toml",
         ),
     )
 
@@ -133,7 +177,7 @@ def _told(
 def _live(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
     import trio
 
-    from mesos_chaos.findings import failed
+    from mesos_chaos.findings import CARRIED_OUT, failed
     from mesos_chaos.folder import fresh_folder
     from mesos_chaos.live.control import holding
     from mesos_chaos.live.run import run_live
@@ -165,6 +209,7 @@ def _live(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
     except (ClusterError, OSError) as error:
         text = f"HARNESS FAILED  {run}: {error}"
         facts = {"scenario": name, "exit_code": 5, "error": str(error)}
+        plan = folder / "plan.toml"
         return Done(
             name=name,
             seed=scenario.seed,
@@ -172,7 +217,7 @@ def _live(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
             headline=text,
             text=text,
             facts=facts,
-            findings=failed(run, str(error)),
+            findings=failed(run, CARRIED_OUT, str(error), plan),
         )
     lifted = _lifted(args, scenario, result)
     return Done(
@@ -191,9 +236,13 @@ def _lifted(args: argparse.Namespace, scenario: Scenario, result: LiveResult) ->
     from mesos_chaos.search.lifting import lift, told, what_is_wrong
 
     wrong = what_is_wrong(result.verdict, result.pending, result.settled)
-    if wrong is None or args.framework is not None or args.hold:
+    tiers = [tier for tier in (1, 2) if tier in scenario.tiers]
+    if wrong is None or not tiers or args.framework is not None or args.hold:
         return []
-    lines = told(lift(scenario.bare(), wrong), str(result.folder))
+    try:
+        lines = told(*lift(scenario.bare(), wrong, tiers=tiers), str(result.folder))
+    except Exception as error:  # the real run's result counts, whatever becomes of this
+        lines = [f"not looked for in simulation: {type(error).__name__}: {error}"]
     with (result.folder / "report.txt").open("a") as report:
         report.write("\n".join(lines) + "\n")
     return lines
@@ -208,6 +257,7 @@ def _findings(run: str, result: LiveResult) -> list[Finding]:
         unsettled=[] if result.settled else result.pending or ["it does not settle"],
         goal=result.goal,
         missed=result.missed,
+        plan=result.folder / "plan.toml",
     )
 
 

@@ -17,8 +17,8 @@ from mesos_chaos.plan import PlanError, Scenario, load_scenario, shipped
 
 _ABOUT = """\
 Run scenarios and judge them.  Without a name: all that come along for the tier.  A run has a
-directory, runs/SCENARIO/SEED, with plan.toml, trace/, report.txt, .json and .html, and of real
-processes logs/; in tiers 1 and 2 only if something is wrong, or with --keep.
+directory, runs/SCENARIO/SEED, with plan.toml, trace/, logs/, report.txt, .json and .html; in tiers
+1 and 2 it is SEED-tier1 or -tier2, and there only if something is wrong, or with --keep.
 
   mesos-chaos run deposed_leader
   mesos-chaos run --tier 1 --seeds 0-199
@@ -37,6 +37,10 @@ def seeds_of(text: str) -> range:
     first, _, last = text.partition("-")
     if not first.isdigit() or (last and not last.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds, as in 0-99")
+    if last and int(last) < int(first):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names no seed: the first comes before the last, as in 0-99"
+        )
     return range(int(first), int(last or first) + 1)
 
 
@@ -93,11 +97,15 @@ def run(args: argparse.Namespace) -> int:
     for option, path in (("--junit", args.junit), ("--sarif", args.sarif)):
         if path is not None and not path.parent.is_dir():
             return _misused(f"{option} {path}: there is no folder {path.parent}")
-    done = []
-    for each in _carried_out(args, work):
-        done.append(each)
-        _print(args, each)
-    _tell(args, done)
+        if path is not None and path.is_dir():
+            return _misused(f"{option} {path}: that is a folder, and it must be a file")
+    done: list[Done] = []
+    try:
+        for each in _carried_out(args, work):
+            done.append(each)
+            _print(args, each)
+    finally:  # also after Ctrl-C: what is done is told
+        _tell(args, done)
     return _worst([each.code for each in done])
 
 
@@ -148,7 +156,9 @@ def _tell(args: argparse.Namespace, done: list[Done]) -> None:
     if args.junit is not None:
         write_junit(args.junit, [each.case for each in done])
     if args.sarif is not None:
-        args.sarif.write_text(sarif.of_runs("mesos-chaos", told), encoding="utf-8")
+        failed = any(each.code == EXIT_USAGE for each in done)
+        log = sarif.of_runs("mesos-chaos", told, failed)
+        args.sarif.write_text(log, encoding="utf-8")
     if args.github or github.is_asked(os.environ):
         for line in github.lines_of(told):
             print(line, file=sys.stderr if args.json else sys.stdout)

@@ -14,7 +14,7 @@ from mesos_chaos.folder import write_reports
 from mesos_chaos.live.faults import LiveFaults
 from mesos_chaos.live.frameworks import argv_of
 from mesos_chaos.live.world import Tell, World, open_world
-from mesos_chaos.plan import Plan, Scenario
+from mesos_chaos.plan import Plan, Scenario, shipped
 from mesos_chaos.writing import scenario_text
 from mesos_ref.cluster.cluster import ClusterError
 from mesos_spec.bounds import Bounds
@@ -55,6 +55,12 @@ class LiveResult:
         return 2 if self.missed or self.verdict.exit_code == 2 else 0
 
     @property
+    def again(self) -> str:
+        """The command that does it again: by its name, or by the plan that is kept."""
+        plan = self.name if self.name in shipped() else self.folder / "plan.toml"
+        return f"mesos-chaos run {plan} --seed {self.seed}"
+
+    @property
     def headline(self) -> str:
         """The outcome in a line."""
         word = {0: "CONFORMS", 1: "VIOLATES", 2: "UNKNOWN", 3: "DOES NOT SETTLE", 4: "VIOLATES"}
@@ -80,7 +86,7 @@ class LiveResult:
         if self.goal is not None:
             lines.append(f"  the goal does not hold: {self.goal}")
         lines += ["", self.verdict.text(), ""]
-        lines.append(f"again: mesos-chaos run {self.name} --seed {self.seed}")
+        lines.append(f"again: {self.again}")
         lines.append(f"judge again: mesos-spec trace {self.folder / 'trace'}")
         lines.append(f"seed {self.seed}")
         return "\n".join(lines)
@@ -157,8 +163,7 @@ async def run_live(
         missed=[action for action in plan.expect.must_see if action not in seen],
         goal=failed,
     )
-    commands = [f"mesos-chaos run {result.name} --seed {result.seed}"]
-    write_reports(folder, plan, result.text(), result.json(), result.verdict, commands)
+    write_reports(folder, plan, result.text(), result.json(), result.verdict, [result.again])
     return result
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mesos_chaos.live.proxy import Proxies, Proxy
 from mesos_chaos.live.watching import Sites
 from mesos_chaos.plan import Plan
 from mesos_ref.cli import timers
-from mesos_ref.cluster.cluster import Cluster, open_cluster
+from mesos_ref.cluster.cluster import Cluster, ClusterError, open_cluster
 from mesos_ref.cluster.member import Member
 from mesos_ref.cluster.spec import QUICK_AGENTS, ClusterSpec
 
@@ -62,6 +62,21 @@ class HarnessTrace:
     def close(self) -> None:
         """No more."""
         os.close(self._file)
+
+
+@contextmanager
+def harness_errors() -> Iterator[None]:
+    """Raise `ClusterError` bare where a nursery has wrapped it, and nothing else went wrong."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        matched, rest = group.split(ClusterError)
+        if matched is None or rest is not None:
+            raise
+        first: BaseException = matched
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
 
 
 @dataclass(slots=True)
@@ -130,6 +145,15 @@ async def open_world(
 
     Raises `ClusterError` if a member cannot be started, or would not end.
     """
+    with harness_errors():
+        async with _world(plan, folder, tell, framework_command) as world:
+            yield world
+
+
+@asynccontextmanager
+async def _world(
+    plan: Plan, folder: Path, tell: Tell, framework_command: str | None = None
+) -> AsyncIterator[World]:
     (folder / "trace").mkdir(parents=True, exist_ok=True)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     harness = HarnessTrace(folder / "trace", plan)

@@ -100,11 +100,14 @@ def run_plan(
         if isinstance(error, TraceError):
             says = str(error).partition(": ")[2]
             return Ran(Broken(Catch.GARBLED, f"garbled: {says}", str(error), exit_code=4))
-        where = _raised_in_product(error)
+        where = raised_in_product(error)
         if where is None:
             raise
         says = f"a core raised {type(error).__name__} in {where}"
         return Ran(Broken(Catch.RAISED, says, repr(error)))
+    crashes = getattr(cluster, "crashes", ())  # of shells, in virtual time
+    if crashes:
+        return Ran(Broken(Catch.RAISED, crashes[0], "\n".join(crashes)), result, cluster)
     return Ran(_broken(result), result, cluster)
 
 
@@ -134,7 +137,7 @@ def _broken(result: SimResult) -> Broken | None:
     return None
 
 
-def _raised_in_product(error: Exception) -> str | None:
+def raised_in_product(error: Exception) -> str | None:
     """The function it was raised in, if that is the implementation's."""
     import mesos_ref
 

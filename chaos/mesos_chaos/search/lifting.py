@@ -9,6 +9,7 @@ What only breaks on real processes says so much: it is in what both tiers simula
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesos_chaos.plan import Plan
@@ -41,10 +42,20 @@ def what_is_wrong(verdict: Verdict, pending: list[str], settled: bool) -> Broken
     return Broken(Catch.UNSETTLED, f"does not settle: {why}", "; ".join(pending), exit_code=3)
 
 
-def lift(plan: Plan, wanted: Broken, seeds: int = SEEDS, limit_s: float = LIMIT_S) -> Lifted | None:
-    """The first seed that breaks the same in simulation; else the first that breaks anything."""
+def lift(
+    plan: Plan,
+    wanted: Broken,
+    seeds: int = SEEDS,
+    limit_s: float = LIMIT_S,
+    tiers: Sequence[int] = (1, 2),
+) -> tuple[Lifted | None, int]:
+    """The first seed that breaks the same in simulation, else the first that breaks anything.
+
+    And how many runs came to their end.
+    """
     other: Lifted | None = None
-    for tier in (1, 2):
+    runs = 0
+    for tier in tiers:
         until_s = time.process_time() + limit_s
         for seed in range(plan.seed, plan.seed + seeds):
             left_s = until_s - time.process_time()
@@ -52,19 +63,20 @@ def lift(plan: Plan, wanted: Broken, seeds: int = SEEDS, limit_s: float = LIMIT_
                 break
             tried = plan.model_copy(update={"seed": seed})
             broken = run_plan(tried, left_s, tier=tier).broken
+            runs += broken is None or broken.kind is not Catch.ENDLESS
             if broken is None or broken.kind is Catch.ENDLESS:
                 continue
             found = Lifted(tier, seed, broken, broken.property == wanted.property)
             if found.same:
-                return found
+                return found, runs
             other = other or found
-    return other
+    return other, runs
 
 
-def told(lifted: Lifted | None, folder: str) -> list[str]:
+def told(lifted: Lifted | None, runs: int, folder: str) -> list[str]:
     """What a report says of it; `folder` is the directory of the real run."""
     if lifted is None:
-        return [f"in simulation, {SEEDS} seeds of tiers 1 and 2 break nothing"]
+        return [f"in simulation, {runs} runs of the plan break nothing"]
     what = "the same" if lifted.same else f"another thing: {lifted.broken.says}"
     plan = f"{folder}/plan.toml"
     lines = [

@@ -101,6 +101,7 @@ class Watched:
     def overdue(self, now_us: int, view: Callable[[], dict[str, Any]]) -> Iterator[str]:
         """A sentence for each thing that should have ended; `view` says what is shown now."""
         shown: dict[str, Any] | None = None
+        limit_us: int | None
         for key, since_us in self.since_us.items():
             if now_us - since_us <= SLACK_US:
                 continue  # whatever its timer
@@ -112,8 +113,8 @@ class Watched:
                 limit_us = most * self.config["agent_ping_timeout_us"]
             else:
                 shown = view() if shown is None else shown
-                limit_us = self._limit_us(key, shown.get(key)) or now_us
-            if now_us - since_us > limit_us + SLACK_US:
+                limit_us = self._limit_us(key, shown.get(key))
+            if limit_us is not None and now_us - since_us > limit_us + SLACK_US:
                 late_s = (now_us - since_us - limit_us) / 1e6
                 what = "was not sent again" if key.startswith("updates/") else "is still there"
                 yield f"{key} {what}, {late_s:.2f} s after its timer"

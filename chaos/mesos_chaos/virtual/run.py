@@ -70,8 +70,8 @@ async def _follow(cluster: VirtualCluster, listener: Listener | None) -> SimResu
     faults.heal()
     settled = await _until(calm, round(plan.expect.settles_within_s * 1e6)) and not broken()
     if settled:
-        await _until(broken, AFTERMATH_US)
-    verdict = cluster.judge.judge.finish()
+        settled = not await _until(broken, AFTERMATH_US)
+    verdict = cluster.judge.finish()
     seen = {site.partition(".")[2] for site in cluster.judge.seen}
     missed = [name for name in plan.expect.must_see if name not in seen]
     if missed and verdict.outcome is Outcome.CONFORMS:

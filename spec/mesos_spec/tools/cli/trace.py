@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         say_json(verdict.json() | _covered(overheard, args))
     else:
         print(verdict.text(), *_covered(overheard, args).values(), sep="\n")
-    _tell(args, verdict)
+    _tell(args, traces, verdict)
     code: int = verdict.exit_code
     return 1 if args.contract and code == 0 and verdict.breaches else code
 
@@ -87,12 +87,14 @@ def read(paths: list[Path]) -> Any:
         raise Misused(str(error)) from None
 
 
-def _tell(args: argparse.Namespace, verdict: Any) -> None:
+def _tell(args: argparse.Namespace, traces: Any, verdict: Any) -> None:
     """The verdict for who reads code or JUnit.  Raises `Misused` where it cannot be written."""
     from mesos_spec.tools.report import github, judged, sarif
+    from mesos_spec.tools.search.blame import Place
 
     run = shlex.join(map(str, args.paths))
-    told = judged.judged(verdict, run, contract=args.contract)
+    place = Place(str(traces[0].path), 1) if traces else None
+    told = judged.judged(verdict, run, contract=args.contract, place=place)
     if args.junit is not None:
         _write(args.junit, judged.junit("mesos-spec trace", told, run))
     if args.sarif is not None:

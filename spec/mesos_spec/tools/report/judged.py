@@ -7,6 +7,7 @@ and JUnit are made from these.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
@@ -15,6 +16,8 @@ from mesos_spec.tools.report.findings import Finding
 from mesos_spec.tools.search.blame import Place
 
 SUFFICE = "the_traces_suffice"
+#: What no XML document may hold: control characters, as terminals' colours have.
+UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 CONFORMS = "the_run_conforms"  #: the case that is the run itself
 
 DEMANDS = {
@@ -24,13 +27,16 @@ DEMANDS = {
 }
 
 
-def judged(verdict: Verdict, run: str, *, contract: bool = False) -> list[Finding]:
+def judged(
+    verdict: Verdict, run: str, *, contract: bool = False, place: Place | None = None
+) -> list[Finding]:
     """Everything that is not well with a run, the worst first.
 
-    With `contract` frameworks are to keep theirs, and a breach is an error.
+    With `contract` frameworks are to keep theirs, and a breach is an error.  What is at no record
+    is at `place`.
     """
     breaches = _breaches(verdict, run, "error" if contract else "warning")
-    return [*_violations(verdict, run), *breaches, *_doubts(verdict, run)]
+    return [*_violations(verdict, run), *breaches, *_doubts(verdict, run, place)]
 
 
 def _violations(verdict: Verdict, run: str) -> Iterator[Finding]:
@@ -48,15 +54,20 @@ def _breaches(verdict: Verdict, run: str, level: str) -> Iterator[Finding]:
         yield Finding(clause, level, run, says, text, _place(first), demands=first.says)
 
 
-def _doubts(verdict: Verdict, run: str) -> Iterator[Finding]:
+def _doubts(verdict: Verdict, run: str, place: Place | None) -> Iterator[Finding]:
     for doubt in verdict.doubts:
         says = f"{run}: {doubt}"
-        yield Finding(SUFFICE, "warning", run, says, says, None, demands=DEMANDS[SUFFICE])
+        yield Finding(SUFFICE, "warning", run, says, says, place, demands=DEMANDS[SUFFICE])
 
 
 def _place(one: Violation | Breach) -> Place | None:
     path, _, line = one.place.rpartition(":")
     return Place(path, int(line)) if path and line.isdigit() else None
+
+
+def printable(text: str) -> str:
+    """The text, with a mark for each character that XML cannot hold."""
+    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def junit(tool: str, told: Sequence[Finding], run: str) -> str:
@@ -73,7 +84,9 @@ def junit(tool: str, told: Sequence[Finding], run: str) -> str:
         ElementTree.SubElement(case, "error", message=doubts[0].says)
     for one in wrong:
         at = ElementTree.SubElement(suite, "testcase", classname=run, name=one.rule)
-        ElementTree.SubElement(at, "failure", message=one.says).text = one.text
+        ElementTree.SubElement(at, "failure", message=printable(one.says)).text = printable(
+            one.text
+        )
     for element in (suite, root):
         for what, tag in (("failures", "failure"), ("errors", "error"), ("tests", "testcase")):
             element.set(what, str(len(list(element.iter(tag)))))

@@ -24,23 +24,29 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 def sarif(results: Sequence[Result[Any]]) -> str:
     """The findings of a check, as one SARIF log with one run."""
     rules = {name: _rule(name, says, cites) for name, (says, cites) in _rules(results).items()}
-    return log("mesos-spec", findings(results), list(rules.values()))
+    told = findings(results)
+    return log("mesos-spec", told, list(rules.values()), any(map(_is_wrong, told)))
 
 
-def of_runs(tool: str, told: Sequence[Finding]) -> str:
-    """The findings of runs that were judged: a rule for each that was broken."""
+def of_runs(tool: str, told: Sequence[Finding], failed: bool = False) -> str:
+    """The findings of runs that were judged: a rule for each that was broken.
+
+    `failed`: some could not be carried out, which is the tool's failure and nobody else's.
+    """
     rules = {one.rule: _rule(one.rule, one.demands, ()) for one in told}
-    return log(tool, told, list(rules.values()))
+    return log(tool, told, list(rules.values()), failed)
 
 
-def log(tool: str, told: Sequence[Finding], rules: Sequence[Mapping[str, Any]]) -> str:
-    """One SARIF log with one run of `tool`."""
+def log(
+    tool: str, told: Sequence[Finding], rules: Sequence[Mapping[str, Any]], failed: bool
+) -> str:
+    """One SARIF log with one run of `tool`, which itself may have failed."""
     at = {rule["id"]: n for n, rule in enumerate(rules)}
     run = {
         "tool": {"driver": {"name": tool, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"ROOT": {"description": {"text": "where the check was run"}}},
-        "invocations": [{"executionSuccessful": not any(_is_wrong(one) for one in told)}],
+        "invocations": [{"executionSuccessful": not failed}],
         "results": [_result(one, at[one.rule]) for one in told],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
