@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,7 +15,11 @@ import pytest
 
 from mesos_chaos.__main__ import main
 from mesos_chaos.cli.run import runs_of
+from mesos_chaos.live.world import harness_errors
 from mesos_chaos.plan import PlanError, load_scenario, shipped
+from mesos_chaos.search import breaking
+from mesos_chaos.sim.run import simulate
+from mesos_ref.cluster.cluster import ClusterError
 from mesos_ref.master import core
 from mesos_ref.master.events import Tick
 from mesos_spec.__main__ import main as spec
@@ -208,3 +213,24 @@ def test_runs_side_by_side_tell_the_same_in_the_same_order(
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == alone
     assert alone.count("CONFORMS") == 3
+
+
+# ---- what the harness says of itself -----------------------------------------------------------
+def test_a_failure_of_the_cluster_is_told_bare() -> None:
+    """Nurseries wrap what is raised in them; who catches it wants the one thing that went wrong."""
+    with pytest.raises(ClusterError, match="no port"), harness_errors():
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", [ClusterError("no port")])])
+    with pytest.raises(ExceptionGroup), harness_errors():
+        raise ExceptionGroup("two", [ClusterError("no port"), ValueError("and a bug")])
+
+
+def test_a_shell_that_crashes_is_no_run_that_does_not_settle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result, cluster = simulate(load_scenario("agent_killed")[1])
+    crashed = SimpleNamespace(crashes=["master m1 failed: KeyError('x')"])
+    monkeypatch.setattr(breaking, "_simulated", lambda *given: (result, crashed))
+    broken = breaking.run_plan(load_scenario("agent_killed")[1], tier=2).broken
+    assert broken is not None
+    assert (broken.kind, broken.says) == (breaking.Catch.RAISED, crashed.crashes[0])
+    assert cluster.late == []
