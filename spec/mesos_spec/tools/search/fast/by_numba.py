@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 import numba as nb
 import numpy as np
 
+from mesos_spec.tools.search.fast import growing
+
 F = TypeVar("F", bound=Callable[..., Any])
 _u8, _i8 = nb.uint64, nb.int64
 
@@ -31,7 +33,7 @@ def within(body: F) -> F:
 
 LEAF = np.int64(1 << 31)
 UNKNOWN, UNASKED, STALE = -1, -2, -3
-K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+K1, K2 = growing.K1, growing.K2
 K3 = np.uint64(0x243F6A8885A308D3)
 ZERO, ONE, S2, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 2, 29, 32, 63))
 LOW = np.uint64(0xFFFFFFFF)
@@ -40,6 +42,9 @@ DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 PLACE = np.zeros(64, np.int64)
 for _bit in range(64):
     PLACE[(int(DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
+
+
+grow, rehash = compiled(growing.grow), compiled(growing.rehash)
 
 
 @within
@@ -303,15 +308,14 @@ def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsu
 
     Those are (state, effect, which of its checks, a number for the edge that is lacking).
     """
-    _, _, trees, _ = look
-    _, _, (check_from, check_many, check_of, check_root) = know
+    _, _, (check_from, check_many, check_of, trees) = know
     unknown = 0
     for q in range(lo, hi):
         i, e = origin[q, 0], origin[q, 1]
         begin = check_from[e]
         for c in range(check_many[e]):
             asked = check_of[begin + c]
-            row = walk(states, i, check_root[asked], trees)
+            row = walk(states, i, trees[0][asked], trees)
             if row < 0:
                 unsure[unknown, 0] = i
                 unsure[unknown, 1] = e

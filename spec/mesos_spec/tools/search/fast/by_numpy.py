@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mesos_spec.tools.search.fast import growing
+from mesos_spec.tools.search.fast.growing import LEAF, UNKNOWN
 from mesos_spec.tools.search.fast.layout import MARK
-from mesos_spec.tools.search.fast.tables import K1, K2, LEAF, UNASKED, UNKNOWN
+from mesos_spec.tools.search.fast.tables import UNASKED
 
 Array = NDArray[Any]
 U = np.uint64
-_K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
+_K1, _K2, _K3 = growing.K1, growing.K2, U(0x243F6A8885A308D3)
 LOW = U(0xFFFFFFFF)
 STALE = -3  #: a row to look up again
 
@@ -253,13 +255,13 @@ def check(
 
     Those are (state, effect, which of its checks, a number for the edge that is lacking).
     """
-    begin, many, check_of, root = know[2]
+    begin, many, check_of, trees = know[2]
     whose, effect = steps[lo:hi, 0], steps[lo:hi, 1]
     each = many[effect]
     step = np.repeat(np.arange(hi - lo), each)
     at = np.repeat(begin[effect] - (np.cumsum(each) - each), each) + np.arange(len(step))
     asked = check_of[at]
-    row = walk(states, whose[step], root[asked], look[2])
+    row = walk(states, whose[step], trees[0][asked], trees)
     bad = np.flatnonzero(row < 0)
     lost, first = np.unique(step[bad], return_index=True)
     at, bad = at[bad[first]], bad[first]
@@ -325,3 +327,15 @@ def parent_of(
     same = (states[whose] & keep[effect] | value[effect] == states[target]).all(axis=1)
     at = np.flatnonzero(same)
     return int(whose[at[0]]) if len(at) else -1
+
+
+def grow(*given: Any) -> int:
+    """Put leaves into trees."""
+    with np.errstate(over="ignore"):
+        return growing.grow(*given)
+
+
+def rehash(*given: Any) -> None:
+    """Put all edges into a larger table."""
+    with np.errstate(over="ignore"):
+        growing.rehash(*given)

@@ -21,7 +21,8 @@ from mesos_spec.tools.search.fast.grouping import ALONE, Group, grouped
 from mesos_spec.tools.search.fast.layout import MARK, Layout
 from mesos_spec.tools.search.fast.stepping import Answer
 from mesos_spec.tools.search.fast.store import BLOCK, Store
-from mesos_spec.tools.search.fast.tables import CUT, Paths, Tables, in_words
+from mesos_spec.tools.search.fast.tables import CUT, Tables
+from mesos_spec.tools.search.fast.trees import Paths, Trees
 
 Array = NDArray[Any]
 Told = Callable[[int, str, Answer], None]  #: a state, who was asked, and what the answer is
@@ -39,12 +40,12 @@ class Machine:
         self.asker: Asker[Any] = Asker(model)
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
-        self._leaves: list[tuple[int, Paths, int, int]] = []  # group, paths, an example, row
-        self._settled: list[tuple[int, Paths, int]] = []  # check, paths, an example
         sample = self._warm_up()
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout(None)
         self.store = Store(self.layout.words)
+        self.trees = Trees(kernel, self.layout, len(self.groups))
+        self.passed = Trees(kernel, self.layout)  # of checks: their one leaf is that they pass
         self._make_tables()
         first = self.layout.pack(self.asker.packing.first)
         if self.asker.crowded is not None and self.asker.crowded(self.asker.start):
@@ -107,7 +108,7 @@ class Machine:
         return Layout(values, self.asker.crowded is not None, old)
 
     def _make_tables(self) -> None:
-        """Tables for the groups and the layout there are now, without any tree."""
+        """Tables for the groups and the layout there are now, without a row."""
         asker = self.asker
         asker.grown = False
         self._letters = max(len(asker.letters), 1)
@@ -122,7 +123,6 @@ class Machine:
             asker.crowded is not None,
             alone,
         )
-        self._readers: dict[int, int] = {}  # the groups that read a place, as bits
         self._known_effects = 0
         self._refresh()
 
@@ -130,23 +130,24 @@ class Machine:
         """Let the kernel see what the tables have become."""
         t = self.tables
         self._effects_known()
-        nodes = t.roots, t.node_word.held, t.node_mask.held
-        trees = *nodes, t.edge_key, t.edge_to, np.uint64(64 - t.size)
-        self.look = self.plan, self.prompt, trees, t.row_flag.held
+        for trees in (self.trees, self.passed):
+            trees.grow(self.store.states, len(self.asker.packing.cells))
+        t.touch(self.trees.reads.held[: len(self.groups)])
+        self.look = self.plan, self.prompt, self.trees.look, t.row_flag.held
         rows = t.row_start.held, t.row_effect.held, t.row_need.held, t.row_got.held
-        checks = t.check_from.held, t.check_many.held, t.check_of.held, t.check_root.held
+        checks = t.check_from.held, t.check_many.held, t.check_of.held, self.passed.look
         self.know = rows, (t.keep.held, t.value.held, t.touches.held), checks
         n = t.row_start.n
         longest = int(np.diff(t.row_start.held[:n]).max()) if n > 1 else 0
         self.most = max(longest * max(len(self.groups), 1), 1)
 
     def _effects_known(self) -> None:
-        """Add effects that are new; `touches` anew where a group reads what it did not before."""
+        """Add effects that are new."""
         tables, effects = self.tables, self.asker.effects
         for number in range(self._known_effects, len(effects)):
             writes, bundles = effects[number]
             full = any(self._is_full(place, to) for place, to in writes)
-            tables.effect(writes, full, self._touched(writes))
+            tables.effect(writes, full)
             if bundles:
                 tables.checks(number, self._checks(number))
         for number in sorted(self.asker.claims.outgrown):
@@ -159,30 +160,6 @@ class Machine:
         """The checks of an effect, in the order of its bundles."""
         writes, bundles = self.asker.effects[effect]
         return [self.asker.claims.check(bundle, dict(writes)) for bundle in bundles]
-
-    def _touched(self, writes: Sequence[tuple[int, int]]) -> int:
-        bits = 0
-        for place, _ in writes:
-            bits |= self._readers.get(place, 0)
-        return bits
-
-    def _reads(self, group: int, paths: Paths) -> bool:
-        """Note that a group reads these places; whether that is news."""
-        news = False
-        for path in paths:
-            for place in path:
-                bits = self._readers.get(place, 0)
-                if not bits >> group & 1:
-                    self._readers[place] = bits | 1 << group
-                    news = True
-        return news
-
-    def _retouch(self) -> None:
-        tables = self.tables
-        words = tables.group_words
-        for number in range(self._known_effects):
-            bits = in_words(self._touched(self.asker.effects[number][0]), words)
-            tables.touches.held[number] = bits
 
     # ---- what is not known yet ---------------------------------------------------------------
     def _blame(self, t: int, error: Exception, tell: Told) -> None:
@@ -197,24 +174,19 @@ class Machine:
 
         If so, every row that anybody holds is void.
         """
-        asker, news = self.asker, False
+        asker = self.asker
         rows = self.layout.unpack(self.store.states[pairs[:, 0]])
         for (t, group, _), row in zip(pairs.tolist(), rows):
-            if self.tables.leads(group, row):
-                continue  # by what another state has just taught
             try:
-                news |= self._learn(t, group, row, tell)
+                self._learn(t, group, row, tell)
             except Exception as error:
                 self._blame(t, error, tell)
-                self._enter(t, group, (), row, Answer())
+                self._enter(t, group, (), Answer())
         if asker.grown or len(asker.letters) > 64 * self.tables.letter_words:
             self._regroup_all()
             return True
         if self._overflows():
             self._repack()
-        elif news:
-            self._effects_known()
-            self._retouch()
         self._refresh()
         return False
 
@@ -247,11 +219,10 @@ class Machine:
         if claims.outgrown:
             self._effects_known()
         check, paths = claims.check(bundle, writes), tuple(tuple(read) for _, read in found)
-        if self.tables.settle(check, paths, row):
-            self._settled.append((check, paths, t))
+        self.passed.add(check, paths, t, 0)
         return all(holds for holds, _ in found)
 
-    def _learn(self, t: int, group: int, row: list[int], tell: Told) -> bool:
+    def _learn(self, t: int, group: int, row: list[int], tell: Told) -> None:
         asker = self.asker
         whole, paths = Answer(), []
         for number in self.groups[group].asks:
@@ -264,15 +235,13 @@ class Machine:
             whole.got |= answer.got
             whole.need |= answer.need
             whole.cut |= answer.cut
-        return self._enter(t, group, tuple(paths), row, whole)
+        self._enter(t, group, tuple(paths), whole)
 
-    def _enter(self, t: int, group: int, paths: Paths, row: list[int], answer: Answer) -> bool:
-        """A leaf of a group's tree; whether the group reads what it did not before."""
+    def _enter(self, t: int, group: int, paths: Paths, answer: Answer) -> None:
+        """Note a leaf of a group's tree."""
         flag = CUT if answer.cut else 0
         leaf = self.tables.row(answer.effects, answer.got, answer.need, flag)
-        self._leaves.append((group, paths, t, leaf))
-        self.tables.insert(group, paths, row, leaf)
-        return self._reads(group, paths)
+        self.trees.add(group, paths, t, leaf)
 
     def _overflows(self) -> bool:
         """Whether some value has got a number too large for its bits."""
@@ -284,27 +253,19 @@ class Machine:
 
     def _repack(self) -> None:
         """Give every state a layout in which all values fit, and grow the trees again."""
-        old, tables = self.layout, self.tables
-        self.layout = self._layout(old)
-        self.store.move(self.kernel, self.layout, old)
-        self.moved += 1
-        leaves, settled = self._leaves, self._settled
-        rows_of = {number: key for key, number in tables._rows.items()}
-        readers = self._readers
+        rows_of = {number: key for key, number in self.tables._rows.items()}
+        self._move()
         self._make_tables()
         for number in range(len(rows_of)):
             self.tables.row(*rows_of[number])
-        if leaves:
-            rows = self.layout.unpack(self.store.states[[t for _, _, t, _ in leaves]])
-            for (group, paths, _, leaf), row in zip(leaves, rows):
-                self.tables.insert(group, paths, row, leaf)
-        if settled:
-            rows = self.layout.unpack(self.store.states[[t for _, _, t in settled]])
-            for (check, paths, _), row in zip(settled, rows):
-                self.tables.settle(check, paths, row)
-        self._readers = readers
-        self._effects_known()
-        self._retouch()
+
+    def _move(self) -> None:
+        """Give every state a layout in which all values fit; no tree has a leaf then."""
+        old, self.layout = self.layout, self._layout(self.layout)
+        self.store.move(self.kernel, self.layout, old)
+        self.trees.move(self.layout)
+        self.passed.move(self.layout)
+        self.moved += 1
 
     def _regroup_all(self) -> None:
         """Make groups of all questions there are now; all rows are void then."""
@@ -313,6 +274,7 @@ class Machine:
         kinds = self.asker.asks
         self.groups += [Group(kinds[k].kind, [k]) for k in new]
         self.groups.sort(key=lambda g: (kinds[g.asks[0]].name != ALONE, g.kind, g.asks))
+        self.passed = Trees(self.kernel, self.layout)
         self._start_over()
 
     def take_up(
@@ -352,9 +314,6 @@ class Machine:
 
     def _start_over(self) -> None:
         if self._overflows():
-            old = self.layout
-            self.layout = self._layout(old)
-            self.store.move(self.kernel, self.layout, old)
-            self.moved += 1
-        self._leaves, self._settled = [], []
+            self._move()
+        self.trees = Trees(self.kernel, self.layout, len(self.groups))
         self._make_tables()
