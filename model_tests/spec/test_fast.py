@@ -394,6 +394,18 @@ def test_large_models_begin_alike(name: str) -> None:
 
 
 @EACH
+def test_what_is_looked_up_is_there(kernel: str) -> None:
+    search = FastSearch(named(SCALE[0]), Limits(max_states=3000), kernel_named(kernel))
+    search.run()
+    machine = search.machine
+    checks = machine.tables.check_of
+    assert checks.n > 100
+    assert checks.held[: checks.n].max() < machine.passed.roots.n, "a check has no tree"
+    assert machine.trees.roots.n == len(machine.groups) == machine.tables.groups
+    assert machine.tables.touches.n == machine.tables.keep.n == len(machine.asker.effects)
+
+
+@EACH
 def test_two_cores_find_the_same_under_the_same_numbers(
     kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,11 @@ class StepClaims(Generic[S]):
                 bundles.append(({*reads}, [number]))
         return tuple(tuple(sorted(bundle)) for _, bundle in bundles)
 
+    @property
+    def checks(self) -> int:
+        """How many checks there are."""
+        return len(self._checks)
+
     def check(self, bundle: Sequence[int], writes: Writes) -> int:
         """The number of the check that a bundle of claims is, of an effect that wrote this."""
         afters = set[int]().union(*(self.asked[number].afters for number in bundle))
