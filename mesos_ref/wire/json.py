@@ -1,6 +1,6 @@
 """JSON in and out, as Apache Mesos reads and writes it.
 
-Reading tries msgspec's strict decoder first; only if that refuses does `mesos_ref.wire.lenient`
+Reading tries msgspec's strict way first; only if that refuses does `mesos_ref.wire.lenient`
 walk the message, forgive what Mesos forgives (null, a lone object for a list, numeric strings,
 unknown enum names), and say where it is wrong otherwise.
 
@@ -47,7 +47,7 @@ def decode(raw: bytes, wanted: type[T]) -> T:
         message: T = decoder.decode(raw)
         return message
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return from_builtins(parse(raw), wanted)
+        return _patiently(parse(raw), wanted)
 
 
 def parse(raw: bytes) -> Any:
@@ -62,6 +62,13 @@ def parse(raw: bytes) -> Any:
 
 def from_builtins(data: Any, wanted: type[T]) -> T:
     """The message that plain data (`to_builtins`) stands for.  Raises `WireError`."""
+    try:
+        return msgspec.convert(data, wanted, dec_hook=decode_hook)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _patiently(data, wanted)
+
+
+def _patiently(data: Any, wanted: type[T]) -> T:
     try:
         return read_leniently(data, wanted)
     except RecursionError:
@@ -115,7 +122,14 @@ def _writer(wanted: type) -> Convert:
     return _struct_writer(info)
 
 
+#: The writer of each class of message that was met, also of those within others.
+_writers: dict[type, Convert] = {}
+
+
 def _struct_writer(info: inspect.StructType) -> Convert:
+    known = _writers.get(info.cls)
+    if known is not None:
+        return known
     plan = [(field.encode_name, _converter(field.type), _is_always(field)) for field in info.fields]
 
     def write(message: Any) -> dict[str, Any]:
@@ -126,6 +140,7 @@ def _struct_writer(info: inspect.StructType) -> Convert:
                 data[name] = value if convert is None else convert(value)
         return data
 
+    _writers[info.cls] = write
     return write
 
 
@@ -146,7 +161,7 @@ def _converter(kind: inspect.Type) -> Convert | None:
             item = _converter(kind.item_type)
             return None if item is None else _each(item)
         case inspect.StructType() if not _is_written_as_is(kind):
-            return _writer(kind.cls)
+            return _struct_writer(kind)
         case _:
             return None
 

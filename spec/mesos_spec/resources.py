@@ -36,7 +36,7 @@ class Resources:
         amounts = self._amounts.copy()
         for name, n in other._amounts.items():
             amounts[name] = amounts.get(name, 0) + n
-        return Resources(amounts)
+        return _made(amounts)
 
     def __sub__(self, other: Resources) -> Resources:
         if not other._amounts:
@@ -44,14 +44,17 @@ class Resources:
         amounts = self._amounts.copy()
         for name, n in other._amounts.items():
             amounts[name] = amounts.get(name, 0) - n
-        return Resources(amounts)
+        return _made(amounts)
 
     def __le__(self, other: Resources) -> bool:
         """Whether this fits in `other`."""
         mine, theirs = self._amounts, other._amounts
-        return all(n <= theirs.get(name, 0) for name, n in mine.items()) and all(
-            n >= 0 for name, n in theirs.items() if name not in mine
-        )
+        for name, n in mine.items():
+            if n > theirs.get(name, 0):
+                return False
+        if mine.keys() >= theirs.keys():
+            return True
+        return all(n >= 0 for name, n in theirs.items() if name not in mine)
 
     def items(self) -> list[tuple[str, int]]:
         """Names and amounts that are not 0, by name."""
@@ -76,6 +79,15 @@ class Resources:
         return "⟨" + ", ".join(f"{name} {n / 1000:g}" for name, n in self.items()) + "⟩"
 
 
+def _made(amounts: dict[str, int]) -> Resources:
+    """The vector of amounts that nobody else has."""
+    new = _new(Resources)
+    new._amounts = amounts if all(amounts.values()) else {k: n for k, n in amounts.items() if n}
+    new._hash = None
+    return new
+
+
+_new = object.__new__
 NOTHING = Resources()
 
 
@@ -85,4 +97,4 @@ def total(*parts: Resources) -> Resources:
     for part in parts:
         for name, n in part._amounts.items():
             amounts[name] = amounts.get(name, 0) + n
-    return Resources(amounts)
+    return _made(amounts)

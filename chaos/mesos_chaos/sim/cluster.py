@@ -42,7 +42,7 @@ SCHEDULER_AGAIN_US = 700_000
 READ_BACK = 4  #: agents' disks are read back at each so manieth look
 OLD_NEWS = 0.5  #: the share of news of a leader that come twice
 OLD_NEWS_US = 6_000_000
-JUDGED_AT_ONCE = 32
+JUDGED_AT_ONCE = 128
 TOO_OLD = "0.28.0"  #: the version of an agent that may not join
 
 

@@ -141,7 +141,9 @@ class Network:
         self, loop: Loop, delay_us: tuple[int, int] = (100, 1_000), held_back: int = 0
     ) -> None:
         self.loop = loop
-        self.delay_us = delay_us
+        self._least_us, most_us = delay_us
+        self._kinds = most_us - self._least_us + 1  #: of delays
+        self._bits = self._kinds.bit_length()
         dice = loop.random("held back")
         self._late = {
             round(MESSAGES ** dice.random()): dice.choice(LATE_US) for _ in range(held_back)
@@ -170,7 +172,10 @@ class Network:
         if dice is None:
             dice = self._dice[way] = self.loop.random(_link(way))
         self._sent += 1
-        due_us = self.loop.now_us + dice.randint(*self.delay_us)
+        delay_us = dice.getrandbits(self._bits)
+        while delay_us >= self._kinds:  # as `randint` draws, without its detours
+            delay_us = dice.getrandbits(self._bits)
+        due_us = self.loop.now_us + self._least_us + delay_us
         if self._extra:
             due_us += self._extra.get(way, 0)
         return due_us + self._late.get(self._sent, 0)

@@ -16,6 +16,7 @@ from mesos_spec.tools.judging.trace import Record, Trace
 
 SLACK_US = 50_000
 LOOK_US = 250_000
+WATCHED = ("master", "agent")
 
 
 @dataclass(slots=True)
@@ -31,12 +32,12 @@ class Watched:
 
     def hear(self, record: Record) -> None:
         """Take in one record: what it shows, and the updates it sent."""
-        self._hear_subscribe(record)
         shown = record.whole if record.whole is not None else record.view or {}
         if record.whole is not None:
             gone = [key for key in self.since_us if key not in shown and key[:6] != "pings/"]
             shown = {**shown, **dict.fromkeys(gone)}
-        self._hear_pings(record, shown)
+        if self.role == "master":
+            self._hear_master(record, shown)
         for key, value in shown.items():
             if key.startswith("updates/"):
                 if not value:
@@ -46,6 +47,11 @@ class Watched:
                 self.since_us.pop(key, None)
             else:
                 self._wait(key, str(value.get("phase") or value.get("standing")), record.now)
+        if self.role == "agent":
+            self._hear_agent(record, shown)
+
+    def _hear_agent(self, record: Record, shown: dict[str, Any]) -> None:
+        """An agent says what it has to say again and again, while it is registered (UPD-2)."""
         me = shown.get("agent")
         if me is not None and not me["registered"]:  # nothing is sent again meanwhile (UPD-17)
             self.since_us = {k: v for k, v in self.since_us.items() if k[:8] != "updates/"}
@@ -59,21 +65,18 @@ class Watched:
         if key not in self.since_us or self.waits.get(key) != what:
             self.since_us[key], self.waits[key] = now_us, what
 
-    def _hear_subscribe(self, record: Record) -> None:
-        """A framework says how long it may be away (FWK-13)."""
-        for name, names in record.did:
-            if name == "subscribe" and record.heard is not None and record.heard.msg is not None:
-                info = record.heard.msg["subscribe"]["framework_info"]
-                patience_us = max(0, round(info.get("failover_timeout", 0.0) * 1_000_000))
-                self.failover_us[names["framework"]] = patience_us
-
-    def _hear_pings(self, record: Record, shown: dict[str, Any]) -> None:
-        """A master that gets no answers stops asking in time (AGT-8)."""
+    def _hear_master(self, record: Record, shown: dict[str, Any]) -> None:
+        """A master that gets no answers stops asking in time (AGT-8); and a framework says how
+        long it may be away (FWK-13)."""
         for name, names in record.did:
             if name == "ping":
                 self.since_us.setdefault(f"pings/{names['agent']}", record.now)
             elif name == "hear_pong":
                 self.since_us.pop(f"pings/{names['agent']}", None)
+            elif name == "subscribe" and record.heard is not None and record.heard.msg is not None:
+                info = record.heard.msg["subscribe"]["framework_info"]
+                patience_us = max(0, round(info.get("failover_timeout", 0.0) * 1_000_000))
+                self.failover_us[names["framework"]] = patience_us
         for key in shown:
             if key.startswith("agents/"):
                 self.since_us.pop(f"pings/{key.removeprefix('agents/')}", None)
@@ -138,7 +141,9 @@ class Punctuality:
         self._watched: dict[str, Watched] = {}
 
     def hear(self, incarnation: str, trace: Trace, record: Record) -> None:
-        """A process has written a record."""
+        """A process has written a record.  What a scheduler shows may stay for ever."""
+        if trace.header.role not in WATCHED:
+            return
         watched = self._watched.get(incarnation)
         if watched is None:
             header = trace.header

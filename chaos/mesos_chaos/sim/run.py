@@ -253,8 +253,10 @@ def simulate(
         faults.struck = listener.struck
     faults.arm(plan.fault)
 
+    judge = cluster.judge
+
     def broken() -> bool:
-        return cluster.judge.violation is not None or bool(cluster.late or cluster.lost)
+        return judge.violation is not None or bool(cluster.late or cluster.lost)
 
     def quiet() -> bool:
         return broken() or (faults.left == 0 and cluster.finished)

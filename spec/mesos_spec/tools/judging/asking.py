@@ -25,7 +25,7 @@ from mesos_spec.kernel import Specification
 from mesos_spec.state import EXECUTORS_HOLD, OFFERS_HOLD, TASKS_HOLD, State
 from mesos_spec.tools.judging.aspects import Words, concerns, words
 from mesos_spec.tools.judging.changes import Change
-from mesos_spec.tools.judging.glasses import VIEWS, Glasses
+from mesos_spec.tools.judging.glasses import CUT, VIEWS, Glasses, Look
 from mesos_spec.tools.judging.subjects import OF_FEW, Names, Pick, Subject, everything, pick
 
 #: Properties that only models have: they read the model's bounds.
@@ -89,7 +89,7 @@ class _Plan:
 
     #: Each with the group of its subjects, and of which views of the step it is asked.
     asks: list[tuple[_Claim, int, int | None, int]] = field(default_factory=list)
-    wanted: tuple[str, ...] = ()  #: the views that must be made
+    look: Look = field(default_factory=Look)
     #: For each group: the changed cells, by number, that have subjects for it, and their picks.
     groups: list[list[tuple[int, Pick]]] = field(default_factory=list)
     sums: bool = False
@@ -128,7 +128,7 @@ class Asking:
         glasses = self._glasses
         if glasses is None or glasses.s is not s:
             glasses = self._glasses = Glasses(s)
-        views = glasses.through(plan.wanted, changed) if plan.wanted else [s]
+        views = glasses.through(plan.look, changed)
         for claim, group, before, after in plan.asks:
             holds = claim.holds
             for subject in about[group]:
@@ -148,6 +148,7 @@ class Asking:
                 said.setdefault(name, {}).update(dict.fromkeys(its))
         plan = _Plan()
         seen: set[str | None] = set()
+        cut: set[str] = set()
         groups: dict[tuple[Names, frozenset[str], str], int] = {}
         for claim in self._claims:
             name = claim.prop.name
@@ -160,12 +161,15 @@ class Asking:
             key = (claim.names, because, name if name in OF_FEW else "")
             group = groups.setdefault(key, len(groups))
             before, after = _look(claim, said)
-            seen |= {after, before} - {None, "after"}
+            seen |= {after, before}
+            if after not in ("after", "before"):
+                cut |= claim.reads
             at = None if before is None else VIEWS.index(before)
             plan.asks.append((claim, group, at, VIEWS.index(after)))
         if "few_before" in seen:
             seen.add("before")
-        plan.wanted = tuple(view for view in VIEWS if view in seen)
+        looked = tuple(view for view in VIEWS[1:] if view in seen)
+        plan.look = Look(looked, tuple(name for name in CUT if name in cut))
         for names, because, name in groups:
             picks = [
                 (at, pick(field_name, names, name))

@@ -9,7 +9,7 @@ only agents that may have the task are left among those that the master has met.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesos_spec.ids import ExecutorKey
 from mesos_spec.kernel.live import Window
@@ -18,13 +18,13 @@ from mesos_spec.state import State
 from mesos_spec.tools.judging.changes import Change
 from mesos_spec.tools.judging.subjects import OF_AGENTS, Running
 
-#: The tables that are cut down, each with how its key names the agent; `True`: to executors.
-_CUT: dict[str, tuple[Callable[[Any], Any], bool]] = {
-    "runs": (lambda key: key, False),
-    "updates": (lambda key: key, False),
-    "tasks": (lambda key: key[1], False),
-    "unreachable": (lambda key: key[1], False),
-    "runners": (lambda key: key, True),
+#: The tables that are cut down, and whether their keys are (epoch, agent), or the agent alone.
+CUT: dict[str, bool] = {
+    "runs": False,
+    "updates": False,
+    "tasks": True,
+    "unreachable": True,
+    "runners": False,
 }
 
 
@@ -33,24 +33,35 @@ _CUT: dict[str, tuple[Callable[[Any], Any], bool]] = {
 VIEWS = ("after", "before", "few", "few_before", "homes")
 
 
+class Look(NamedTuple):
+    """What is looked through after one kind of step: `VIEWS` in their order, and what is read."""
+
+    views: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()  #: of those that are `CUT`
+
+
 class Touched:
     """The tasks and executors that a step, just taken on `s`, touched: by agent."""
 
-    __slots__ = ("executors", "tasks")
+    __slots__ = ("_running", "executors", "tasks")
 
-    def __init__(self, s: State, changed: Sequence[Change], running: Running) -> None:
+    def __init__(
+        self, s: State, changed: Sequence[Change], running: Running, executors: bool
+    ) -> None:
         self.tasks: dict[Any, dict[Any, None]] = {}
         self.executors: dict[Any, dict[Any, None]] = {}
-        by_executor = False
+        self._running = running
+        of_agents = False
         for one in changed:
             name, key = one.cell
             if name in OF_AGENTS:
-                by_executor = True
+                of_agents = True
                 running.look(key, s.runs[key])
         for one in changed:
-            if one.cell[0] in _NOTED:
-                self._note(one, running)
-        if by_executor or self.executors:
+            note = _NOTES.get(one.cell[0])
+            if note is not None:
+                note(self, one)
+        if executors and (of_agents or self.executors):
             self._add_executors(s, changed)
 
     def _add_executors(self, s: State, changed: Sequence[Change]) -> None:
@@ -65,25 +76,38 @@ class Touched:
                     if run is not None:
                         mine[ExecutorKey(task.framework, run.executor)] = None
 
-    def _note(self, one: Change, running: Running) -> None:
-        name, key = one.cell
-        touched = [entry[0] for entry in one.entries]
-        if name in ("runs", "updates"):
-            self._add(self.tasks, key, touched)
-        elif name in ("tasks", "unreachable"):
-            self._add(self.tasks, key[1], touched)
-        elif name == "runners":
-            self._add(self.executors, key, touched)
-            for executor in touched:
-                self._add(self.tasks, key, running.tasks_of(key, executor))
-        elif name == "executors":
-            self._add(self.executors, key[1], touched)
-        elif one.mail is not None:
-            self._add(self.tasks, key.agent, _tasks(one.mail.taken))
-        elif name == "home":
-            there = (agent for agent in (one.old, one.new) if agent is not None)
-            for agent in (*running.agents_of(key[1]), *there):
-                self._add(self.tasks, agent, (key[1],))
+    # ---- what a changed cell touched ---------------------------------------------------------
+    def of_agent(self, one: Change) -> None:
+        """An agent's tasks, or their updates."""
+        self._add(self.tasks, one.cell[1], [entry[0] for entry in one.entries])
+
+    def of_master(self, one: Change) -> None:
+        """A master's tasks on an agent."""
+        self._add(self.tasks, one.cell[1][1], [entry[0] for entry in one.entries])
+
+    def runners(self, one: Change) -> None:
+        """An agent's executors, and the tasks they have."""
+        agent, touched = one.cell[1], [entry[0] for entry in one.entries]
+        self._add(self.executors, agent, touched)
+        for executor in touched:
+            self._add(self.tasks, agent, self._running.tasks_of(agent, executor))
+
+    def reports(self, one: Change) -> None:
+        """A master's executors on an agent."""
+        self._add(self.executors, one.cell[1][1], [entry[0] for entry in one.entries])
+
+    def mail(self, one: Change) -> None:
+        """The tasks of orders and updates that were taken from a link."""
+        if one.mail is not None:
+            taken = [frame.task for frame in one.mail.taken if isinstance(frame, _OF_TASKS)]
+            self._add(self.tasks, one.cell[1].agent, taken)
+
+    def home(self, one: Change) -> None:
+        """A task, wherever it is, was or is said to be."""
+        task = one.cell[1][1]
+        there = (agent for agent in (one.old, one.new) if agent is not None)
+        for agent in (*self._running.agents_of(task), *there):
+            self._add(self.tasks, agent, (task,))
 
     def anywhere(self, agents: Iterable[Any]) -> Touched:
         """The same, where each of `agents` may have any of the tasks."""
@@ -102,27 +126,34 @@ class Touched:
                 several[one] = None
 
 
-def _tasks(mail: tuple[Any, ...]) -> Iterable[Any]:
-    """The tasks of orders and updates among messages."""
-    return [frame.task for frame in mail if isinstance(frame, RunTask | Update)]
+_OF_TASKS = (RunTask, Update)
 
-
-_NOTED = frozenset((*_CUT, "executors", "up", "down", "home"))
+_NOTES: dict[str, Callable[[Touched, Change], None]] = {
+    "runs": Touched.of_agent,
+    "updates": Touched.of_agent,
+    "tasks": Touched.of_master,
+    "unreachable": Touched.of_master,
+    "runners": Touched.runners,
+    "executors": Touched.reports,
+    "up": Touched.mail,
+    "down": Touched.mail,
+    "home": Touched.home,
+}
 
 
 class _Pane(dict[Any, Any]):
     """The cells of one field, each cut down when it is first looked at."""
 
-    __slots__ = ("_agent", "behind", "few")
+    __slots__ = ("_in_pairs", "behind", "few")
 
-    def __init__(self, agent: Callable[[Any], Any]) -> None:
+    def __init__(self, in_pairs: bool) -> None:
         super().__init__()
-        self._agent = agent
+        self._in_pairs = in_pairs
         self.behind: Any = None
         self.few: dict[Any, dict[Any, None]] = {}
 
     def __missing__(self, key: Any) -> Any:
-        few = self.few.get(self._agent(key))
+        few = self.few.get(key[1] if self._in_pairs else key)
         table = self.behind[key]
         if few is not None:
             table = self[key] = table.only(few)
@@ -139,9 +170,7 @@ class Few:
         self._behind = behind.__dict__
         self._changes = changes
         self._shown = object.__new__(State)
-        self._panes = {name: _Pane(agent) for name, (agent, _) in _CUT.items()}
-        self._of_tasks = [pane for name, pane in self._panes.items() if not _CUT[name][1]]
-        self._of_executors = [pane for name, pane in self._panes.items() if _CUT[name][1]]
+        self._panes = {name: _Pane(in_pairs) for name, in_pairs in CUT.items()}
         self._look_behind()
 
     def _look_behind(self) -> None:
@@ -151,18 +180,15 @@ class Few:
         for name, pane in self._panes.items():
             pane.behind = behind[name]
 
-    def showing(self, touched: Touched) -> State:
-        """What is behind, cut down to what was touched."""
+    def showing(self, touched: Touched, tables: Iterable[str]) -> State:
+        """What is behind, with `tables` cut down to what was touched; good for who reads those."""
         if self._changes:
             self._look_behind()
-        for pane in self._of_tasks:
+        for name in tables:
+            pane = self._panes[name]
             if pane:
                 pane.clear()
-            pane.few = touched.tasks
-        for pane in self._of_executors:
-            if pane:
-                pane.clear()
-            pane.few = touched.executors
+            pane.few = touched.executors if name == "runners" else touched.tasks
         return self._shown
 
 
@@ -172,40 +198,42 @@ class Glasses:
     def __init__(self, s: State) -> None:
         self.s = s
         self._running = Running()
-        self._changed: Sequence[Change] = ()
         self._before = Window(s)
         self._few, self._homes = Few(s), Few(s)
         self._few_before = Few(self._before.showing(()), changes=True)
 
-    def through(self, wanted: tuple[str, ...], changed: Sequence[Change]) -> list[State]:
-        """The state after a step, and whatever else is `wanted` of it, in the order of `VIEWS`."""
-        self._changed = changed
-        views = [self.s] * len(VIEWS)
-        touched = None
-        if wanted[0] != "before" or len(wanted) > 1:
-            touched = Touched(self.s, changed, self._running)
-        for name in wanted:
-            if name == "before":
-                views[1] = self._before.showing([(one.cell, one.old) for one in changed])
-            elif touched is not None:
-                views[VIEWS.index(name)] = self._cut(name, touched)
-        return views
+    def through(self, look: Look, changed: Sequence[Change]) -> list[State]:
+        """The state after a step, and whatever else is looked through, in the order of `VIEWS`."""
+        after = self.s
+        views, tables = look
+        if not views:
+            return [after]
+        before = after
+        if "before" in views:
+            before = self._before.showing([(one.cell, one.old) for one in changed])
+            if len(views) == 1:
+                return [after, before]
+        touched = Touched(after, changed, self._running, "runners" in tables)
+        few = self._few.showing(touched, tables) if "few" in views else after
+        few_before = homes = after
+        if "few_before" in views:
+            few_before = self._few_before.showing(touched, tables)
+        if "homes" in views:
+            homes = self._at_home(touched, changed, tables)
+        return [after, before, few, few_before, homes]
 
-    def _cut(self, name: str, touched: Touched) -> State:
-        if name == "few":
-            return self._few.showing(touched)
-        if name == "few_before":
-            return self._few_before.showing(touched)
-        met = self._may_have()
-        shown = self._homes.showing(touched.anywhere(one for some in met.values() for one in some))
+    def _at_home(self, touched: Touched, changed: Sequence[Change], tables: Iterable[str]) -> State:
+        met = self._may_have(changed)
+        agents = [agent for some in met.values() for agent in some]
+        shown = self._homes.showing(touched.anywhere(agents), tables)
         shown.__dict__["met_agents"] = _Met(self.s, met)
         return shown
 
-    def _may_have(self) -> dict[Any, dict[Any, None]]:
+    def _may_have(self, changed: Sequence[Change]) -> dict[Any, dict[Any, None]]:
         """For each reign, the agents that have, had or are said to have a touched task."""
         found: dict[Any, dict[Any, None]] = {}
         s, home = self.s, self.s.home
-        for (name, key), old, new, entries, _ in self._changed:
+        for (name, key), old, new, entries, _ in changed:
             if name == "home":
                 found.setdefault(key[0], {}).update(dict.fromkeys((old, new)))
             elif name in ("tasks", "unreachable"):
