@@ -54,6 +54,11 @@ class Cluster(Strict):
     uneven: bool = False
     #: So many messages arrive much later than they should (in simulation).
     held_back: int = Field(default=0, ge=0, le=50)
+    #: Calls of executors of a framework's own overtake each other, as they do on several
+    #: connections (in simulation).
+    unordered_calls: bool = False
+    #: Wall clocks of processes differ by up to so much; timers do not (in simulation).
+    clock_skew_s: float = Field(default=0.0, ge=0, le=1e6)
 
 
 class Workload(Strict):

@@ -91,6 +91,10 @@ MEANING = {
     "misfits": "agents too old to join (simulation only)",
     "uneven": "whether the n-th agent has n times the processors (simulation only)",
     "held_back": "so many messages, drawn from the seed, arrive up to 2 s late (simulation only)",
+    "unordered_calls": "calls of executors of a framework's own overtake each other, up to 200 ms "
+    "(simulation only)",
+    "clock_skew_s": "wall clocks of processes, drawn from the seed, differ by up to so much; "
+    "timers run as ever (simulation only)",
     "name": "of the framework; faults and reports speak of it so",
     "items": "pieces of work it wants done",
     "command": "what an item runs",

@@ -40,6 +40,60 @@ def test_messages_arrive_in_order_whatever_their_delays(seed: int, messages: lis
     assert line.heard_a == []
 
 
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_what_is_sent_loose_arrives_once_after_what_was_in_order_and_before_the_end(
+    seed: int, times: int
+) -> None:
+    line = Line(seed)
+    line.a.send("first")
+    for n in range(times):
+        line.a.send_loose(str(n))
+    line.a.close()
+    line.run()
+    assert line.heard_b[0] == "first"
+    assert line.heard_b[-1] == "(ended)"
+    assert sorted(line.heard_b[1:-1]) == [str(n) for n in range(times)]
+
+
+def test_what_is_sent_loose_comes_in_every_order() -> None:
+    orders = set()
+    for seed in range(60):
+        line = Line(seed)
+        for message in "xyz":
+            line.a.send_loose(message)
+        line.run()
+        orders.add("".join(line.heard_b))
+    assert len(orders) == 6
+
+
+def test_what_was_sent_loose_is_lost_with_its_connection_and_held_by_a_cut() -> None:
+    line = Line()
+    mend = line.network.cut(("a", "b"))
+    line.a.send_loose("held")
+    line.run()
+    assert line.heard_b == []
+    mend()
+    line.run()
+    assert line.heard_b == ["held"]
+    line.a.send_loose("lost")
+    line.network.reset("a", "b")
+    line.run()
+    assert line.heard_b == ["held", "(ended)"]
+
+
+def test_calls_on_connections_of_their_own_overtake_each_other() -> None:
+    """So the calls of foreign schedulers, which make a connection for each, are a bag (D5)."""
+    loop, heard = Loop(0), list[int]()
+    network = Network(loop)
+    for n in range(20):
+        ends: tuple[End[int], End[int]] = network.connect("x1", "m1")
+        near, far = ends
+        far.hear = heard.append
+        near.send(n)
+    loop.run(SECOND_US)
+    assert sorted(heard) == list(range(20)) != heard
+
+
 def test_a_close_lets_what_was_sent_before_arrive() -> None:
     line = Line()
     line.a.send("one")

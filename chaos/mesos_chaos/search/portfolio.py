@@ -61,10 +61,20 @@ def swarm(dice: Dice) -> Taste:
     )
 
 
+#: By how much wall clocks may differ.
+SKEWS_S = (0.0, 1.0, 86_400.0)
+
+
 def hold_back(dice: Dice) -> Plan:
-    """A plan of which a few messages are held back."""
+    """A plan of which a few messages are held back; strangers' calls may overtake each other, and
+    clocks disagree."""
     plan = draw_plan(dice, Taste(most_faults=2))
-    cluster = plan.cluster.model_copy(update={"held_back": dice.between(1, 12)})
+    late = {
+        "held_back": dice.between(1, 12),
+        "unordered_calls": dice.maybe(0.5),
+        "clock_skew_s": dice.pick(SKEWS_S),
+    }
+    cluster = plan.cluster.model_copy(update=late)
     return plan.model_copy(update={"cluster": cluster})
 
 

@@ -105,7 +105,7 @@ def _fewer_faults(plan: Plan) -> Iterator[tuple[str, Plan]]:
 
 
 def _fewer_frameworks(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    for name in ("foreign", "misfits", "held_back"):
+    for name in ("foreign", "misfits", "held_back", "unordered_calls", "clock_skew_s"):
         if getattr(plan.cluster, name, 0):
             yield f"no {name}", _cluster(plan, **{name: 0})
     if len(plan.workload) > 1:

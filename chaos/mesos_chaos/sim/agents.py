@@ -64,6 +64,7 @@ class SimAgent(Node):
 
     def start(self) -> None:
         """Start, or start again in the same work directory."""
+        self.set_calendar()
         ids = trace.RecordedIds(SimIds(self.loop.random(f"ids {self.name}.{self.life + 1}")))
         core = AgentCore(self.config, ids, dict(self.kept))
         for executor in list(self.executors.values()):
@@ -72,7 +73,7 @@ class SimAgent(Node):
         node = self.name
         self.begin(core, ids, tracing.config_of(self.config), node)
         alive = tuple(sorted(self.executors))
-        self.hear(heard.Started(alive, self.loop.now_us))
+        self.hear(heard.Started(alive, self.epoch_us + self.loop.now_us))
 
     def kill(self) -> None:
         """SIGKILL of the agent's process; its executors live on."""

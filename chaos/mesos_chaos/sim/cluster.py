@@ -149,8 +149,9 @@ class SimCluster:
 
         If it is not to be judged, nothing writes a trace, and faults at sites never come.
         """
-        loop = Loop(plan.seed)
-        network = Network(loop, held_back=plan.cluster.held_back)
+        loop = Loop(plan.seed, round(plan.cluster.clock_skew_s * SECOND_US))
+        want = plan.cluster
+        network = Network(loop, held_back=want.held_back, unordered=want.unordered_calls)
         judge = OnlineJudge(keep_lines, at_once=JUDGED_AT_ONCE)
         election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
         self = cls(plan, loop, network, judge, election, judge if judged else None)

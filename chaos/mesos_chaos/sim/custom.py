@@ -4,7 +4,7 @@ It is the environment (D13): anything well-formed it says is allowed, and the ag
 answers.  It keeps to the contract most of the time, so that work gets done: it runs what it is
 given, hands back at each SUBSCRIBE what was not acknowledged, and answers messages.  Now and then
 it never subscribes, drops its stream, says things twice, goes on after SHUTDOWN, or crashes with
-all its tasks.
+all its tasks.  If the plan says so, its calls overtake each other: they are a bag (D5).
 """
 
 from __future__ import annotations
@@ -90,7 +90,11 @@ class CustomExecutor(SimExecutor):
     def _call(self, kind: str, **body: object) -> None:
         if self._end is not None:
             mine = {"executor_id": self.executor_id, "framework_id": self.framework_id}
-            self._end.send(wire.Call(type=kind, **mine, **body))  # type: ignore[arg-type]
+            call = wire.Call(type=kind, **mine, **body)  # type: ignore[arg-type]
+            if self.agent.network.unordered and kind != "SUBSCRIBE":
+                self._end.send_loose(call)
+            else:
+                self._end.send(call)
 
     # ---- hearing -------------------------------------------------------------------------------
     def _told(self, kind: str, *rest: object) -> None:

@@ -99,6 +99,7 @@ class SimExecutor(ABC):
             self.agent.network.drop_node(self.name)
             self.agent.network.forget(self.name, self.agent.name)
             self.agent.loop.forget(f"executor {self.container}")
+            self.agent.loop.forget(f"calendar {self.name}")
             self.agent.bury(self, status)
 
 
@@ -112,6 +113,7 @@ class CommandExecutor(SimExecutor):
             executor_id=start.executor_id,
             checkpoint=start.checkpoint,
             shutdown_grace_us=start.shutdown_grace_us,
+            epoch_offset_us=agent.loop.epoch_us(self.name),
         )
         self._core = ExecutorCore(config, SimIds(self.dice), lambda n: self.dice.randint(0, n))
         self._timer: Timer | None = None

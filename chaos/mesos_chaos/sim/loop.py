@@ -32,10 +32,14 @@ class Timer:
 
 
 class Loop:
-    """Virtual time.  `events` counts what was done."""
+    """Virtual time.  `events` counts what was done.
 
-    def __init__(self, seed: int) -> None:
+    All timers run by one clock.  What the calendars of processes say differs by up to `skew_us`.
+    """
+
+    def __init__(self, seed: int, skew_us: int = 0) -> None:
         self.now_us = 0
+        self.skew_us = skew_us
         self.seed = seed
         self.events = 0
         self._order = 0
@@ -52,6 +56,13 @@ class Loop:
     def forget(self, stream: str) -> None:
         """Nobody will draw from that stream any more."""
         self._streams.pop(stream, None)
+
+    def epoch_us(self, process: str) -> int:
+        """What the wall clock of a process said when virtual time began: drawn, if there is skew.
+
+        Each process has its own, so a machine's calendar is another one when it starts again.
+        """
+        return self.random(f"calendar {process}").randint(0, self.skew_us) if self.skew_us else 0
 
     def at(self, due_us: int, do: Callable[[], None]) -> Timer:
         """Do something at `due_us`, or now if that is past."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.network import End, Network
 from mesos_chaos.sim.node import Listener, Node, SimIds
@@ -67,10 +69,12 @@ class SimMaster(Node):
 
     def start(self) -> None:
         """Start as a standby."""
+        self.set_calendar()
         ids = trace.RecordedIds(SimIds(self.loop.random(f"ids {self.name}.{self.life + 1}")))
         node_id = ids.uuid()
-        core = MasterCore(self.config, ids, node_id)
-        self.begin(core, ids, tracing.config_of(self.config, node_id), self.name)
+        config = msgspec.structs.replace(self.config, epoch_wall_us=self.epoch_us)
+        core = MasterCore(config, ids, node_id)
+        self.begin(core, ids, tracing.config_of(config, node_id), self.name)
         self.leads = False
 
     def lead(self, epoch: int) -> None:

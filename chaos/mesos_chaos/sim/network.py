@@ -1,9 +1,14 @@
-"""The simulated network: connections that deliver in order, late, or not at all.
+"""The simulated network: connections that deliver in order, loosely, late, or not at all.
 
 A `Connection` has two ends.  What one end sends arrives at the other in order, after the delay of
 its link, unless the connection breaks first: then what is in flight is lost, and each end hears of
 it by itself.  A link (a pair of node names) can be cut one way or both, which holds messages back;
 a one-way cut is half-open.  Faults are undone by the function they return.
+
+Every channel of ours is such a connection, and so first in, first out.  What the specification has
+as a *bag* are calls of strangers, who use several connections (D5): a foreign scheduler makes a
+connection for each call, and an executor of a framework's own may send *loose*: each call arrives
+by itself, up to 200 ms late, and they overtake each other.
 
 A few messages may be *held back*: that many of a run's, drawn early as likely as late, arrive up to
 two seconds after they should, and so does what follows them on their connection.  That finds the
@@ -25,6 +30,7 @@ Way = tuple[str, str]
 
 MESSAGES = 3_000  #: those held back are among so many
 LATE_US = (5_000, 50_000, 300_000, 1_000_000, 2_000_000)
+LOOSE_US = 200_000  #: how late what is sent loose may come
 
 
 class End(Generic[M]):
@@ -47,6 +53,14 @@ class End(Generic[M]):
         if self.open:
             self._connection.send(self.side, message)
 
+    def send_loose(self, message: M) -> None:
+        """Send on a connection of its own, as it were: it keeps no order with what is sent so.
+
+        What was sent in order before it arrives before it; an end arrives after it.
+        """
+        if self.open:
+            self._connection.send_loose(self.side, message)
+
     def close(self) -> None:
         """Close in good order: what was sent before still arrives, then the far end hears it."""
         if self.open:
@@ -67,7 +81,8 @@ class Connection(Generic[M]):
         self._ways: tuple[Way, Way] = ((near, far), (far, near))
         self.ends: tuple[End[M], End[M]] = (End(self, 0), End(self, 1))
         self._flight: tuple[deque[M | None], deque[M | None]] = (deque(), deque())
-        self._last_us = [0, 0]
+        self._last_us = [0, 0]  #: when the last that was sent in order arrives
+        self._loose_us = [0, 0]  #: when all that was sent loose has arrived
         self._broken = False
         self._arrivals = (partial(self._arrive, 0), partial(self._arrive, 1))
 
@@ -80,9 +95,26 @@ class Connection(Generic[M]):
 
         What is sent on a broken connection is lost: only the sender does not know yet.
         """
+        if self._broken:
+            return
+        if message is None:
+            self._last_us[side] = max(self._last_us[side], self._loose_us[side])
+        self._flight[side].append(message)
+        self._arrive_later(side)
+
+    def send_loose(self, side: int, message: M) -> None:
+        """Put `message` in flight from `side`, by itself."""
         if not self._broken:
-            self._flight[side].append(message)
-            self._arrive_later(side)
+            due = self.network.loose_us(self._ways[side], self._last_us[side])
+            self._loose_us[side] = max(self._loose_us[side], due)
+            self.network.loop.at(due, partial(self._arrive_loose, side, message))
+
+    def _arrive_loose(self, side: int, message: M) -> None:
+        way = self._ways[side]
+        if self.network.is_cut(way):
+            self.network.hold(way, partial(self._arrive_loose, side, message))
+        elif not self._broken and self.ends[1 - side].open:
+            self.ends[1 - side].hear(message)
 
     def _arrive_later(self, side: int) -> None:
         network = self.network
@@ -138,9 +170,14 @@ class Network:
     """All connections, and what is wrong with the links between nodes."""
 
     def __init__(
-        self, loop: Loop, delay_us: tuple[int, int] = (100, 1_000), held_back: int = 0
+        self,
+        loop: Loop,
+        delay_us: tuple[int, int] = (100, 1_000),
+        held_back: int = 0,
+        unordered: bool = False,
     ) -> None:
         self.loop = loop
+        self.unordered = unordered  #: whether strangers use several connections
         self._least_us, most_us = delay_us
         self._kinds = most_us - self._least_us + 1  #: of delays
         self._bits = self._kinds.bit_length()
@@ -179,6 +216,11 @@ class Network:
         if self._extra:
             due_us += self._extra.get(way, 0)
         return due_us + self._late.get(self._sent, 0)
+
+    def loose_us(self, way: Way, not_before_us: int) -> int:
+        """When something arrives that is sent now on `way`, and waits for nothing else there."""
+        late_us = self.loop.random("loose").randint(0, LOOSE_US)
+        return max(self.arrival_us(way), not_before_us) + late_us
 
     def is_cut(self, way: Way) -> bool:
         """Whether `way` carries nothing now."""

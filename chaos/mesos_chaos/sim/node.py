@@ -83,6 +83,7 @@ class Node:
         self.incarnation = f"{name}.0"
         self.core: Any = None
         self.paused = False
+        self.epoch_us = 0  #: what this life takes for the beginning of virtual time
         self._listener = listener
         self._writer: trace.TraceWriter | None = None
         self._timer: Timer | None = None
@@ -97,6 +98,10 @@ class Node:
         return self.core is not None
 
     # ---- life ----------------------------------------------------------------------------------
+    def set_calendar(self) -> None:
+        """The next life has a wall clock of its own."""
+        self.epoch_us = self.loop.epoch_us(f"{self.name}.{self.life + 1}")
+
     def begin(self, core: Core, ids: trace.RecordedIds, config: dict[str, Any], node: str) -> None:
         """A process starts with `core`; `node` is its name in traces."""
         self.life += 1
@@ -107,7 +112,7 @@ class Node:
             role=self.role,
             node=node,
             incarnation=incarnation,
-            wall_us=self.loop.now_us,
+            wall_us=self.epoch_us + self.loop.now_us,
             config=config,
             recovered=dict(self.kept),
         )

@@ -92,6 +92,7 @@ class SimScheduler(Node):
 
     def start(self) -> None:
         """Start, or start again with the framework id it was given."""
+        self.set_calendar()
         ids = trace.RecordedIds(SimIds(self.loop.random(f"ids {self.name}.{self.life + 1}")))
         recovered = {**self.kept, "tasks": self.user.agents()}
         core = SchedulerCore(self._config, ids, recovered)
