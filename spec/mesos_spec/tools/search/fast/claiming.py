@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import EVERY_KEY, Cells, EachStep, Effects, Untold, redo, show
+from mesos_spec.kernel import EVERY_KEY, Cell, Cells, EachStep, Effects, Untold, redo, show
 from mesos_spec.tools.search.memo import unrolled
 from mesos_spec.tools.search.questions import Packing
 
@@ -60,6 +60,7 @@ class StepClaims(Generic[S]):
         self.evaluations = 0
         self.outgrown: set[int] = set()  #: effects whose checks are others than they were
         self._checks: dict[Any, int] = {}
+        self._concerned: dict[tuple[Cell, ...], list[int]] = {}
 
     def _number(self, at: int, claim: EachStep[S, ...], names: Mapping[str, Any]) -> int:
         key = at, tuple(names.values())
@@ -71,15 +72,19 @@ class StepClaims(Generic[S]):
 
     def concerned(self, effects: Effects) -> list[int]:
         """The claims that a step which wrote this concerns."""
-        wrote = {name for name, _ in effects}
-        found: list[int] = []
+        cells = tuple(effects)
+        known = self._concerned.get(cells)
+        if known is not None:
+            return known
+        found = self._concerned[cells] = []
+        wrote = {name for name, _ in cells}
         for at, (claim, numbers) in enumerate(self._claims):
             if wrote.isdisjoint(claim.watches):
                 continue
             found += numbers
             if claim.at:
                 first = next(iter(claim.over))
-                keys = [key for name, key in effects if name == claim.at]
+                keys = [key for name, key in cells if name == claim.at]
                 found += [self._number(at, claim, {first: key}) for key in keys]
         return found
 

@@ -166,8 +166,9 @@ class FastSearch(Generic[S]):
     def _fresh_rows(self, states: int) -> Array:
         return np.empty((states, len(self.machine.groups)), np.int32)
 
-    def _missed(self, buffer: int) -> Array:
-        wanted = max(MISSES, 2 * buffer * len(self.machine.groups))
+    def _missed(self, states: int, all_rows: bool = True) -> Array:
+        """Room for what so many states may miss: of all rows, or of one of each."""
+        wanted = max(MISSES, 2 * states * (len(self.machine.groups) if all_rows else 1))
         if len(self.machine.missed) < wanted:
             self.machine.missed = np.zeros((wanted, 3), np.int64)
         return self.machine.missed
@@ -216,7 +217,7 @@ class FastSearch(Generic[S]):
             if machine.teach(one_of_each(pairs[:, 1] - pairs[:, 2], pairs), self._tell):
                 self.begin_again()
                 return
-            missed = self._missed(max(BUFFER, len(pairs)))
+            missed = self._missed(len(pairs), machine.plan[4])
             left = self.kernel.again(machine.store.states, pairs, rows, base, machine.look, missed)
             pairs = missed[:left].copy()
 

@@ -200,7 +200,7 @@ class Machine:
         rows = self.layout.unpack(self.store.states[steps[:, 0]])
         for (t, effect, at, _), row in zip(steps.tolist(), rows):
             try:
-                holds = self._check(t, effect, asker.effects[effect][1][at], row)
+                holds = self._check(t, effect, at, row)
             except Exception as error:
                 self._blame(t, error, tell)
                 return broken, False
@@ -213,14 +213,15 @@ class Machine:
         self._refresh()
         return broken, False
 
-    def _check(self, t: int, effect: int, bundle: tuple[int, ...], row: list[int]) -> bool:
-        """Whether a step keeps some claims; noted, so that it is not asked again."""
-        claims, writes = self.asker.claims, dict(self.asker.effects[effect][0])
-        found = [claims.holds(claim, row, writes) for claim in bundle]
+    def _check(self, t: int, effect: int, at: int, row: list[int]) -> bool:
+        """Whether a step passes one of its checks; noted, so that it is not asked again."""
+        claims, (written, bundles) = self.asker.claims, self.asker.effects[effect]
+        writes = dict(written)
+        found = [claims.holds(claim, row, writes) for claim in bundles[at]]
         if claims.outgrown:
             self._effects_known()
-        check, paths = claims.check(bundle, writes), tuple(tuple(read) for _, read in found)
-        self.passed.add(check, paths, t, 0)
+        check = int(self.tables.check_of.held[self.tables.check_from.held[effect] + at])
+        self.passed.add(check, tuple(tuple(read) for _, read in found), t, 0)
         return all(holds for holds, _ in found)
 
     def _learn(self, t: int, group: int, row: list[int], tell: Told) -> None:

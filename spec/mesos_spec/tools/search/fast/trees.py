@@ -55,6 +55,7 @@ class Trees:
     def __init__(self, kernel: ModuleType, layout: Layout, trees: int = 0) -> None:
         self.kernel = kernel
         self.items, self.flat = array("q"), array("q")  # five numbers each; paths, one by one
+        self.longest = 0  # of all paths to a leaf together
         self._clear(layout)
         self.plant(trees)
 
@@ -90,6 +91,7 @@ class Trees:
             self.flat.extend(path)
             self.flat.append(-1)
         self.items.extend((tree, begin, len(self.flat), state, leaf))
+        self.longest = max(self.longest, len(self.flat) - begin + 1)
 
     def move(self, layout: Layout) -> None:
         """Be trees in another layout; without a leaf, until they are grown."""
@@ -103,7 +105,7 @@ class Trees:
             return
         items = np.frombuffer(self.items, np.int64).reshape(-1, 5)
         flat = np.frombuffer(self.flat, np.int64)
-        longest = int((items[:, 2] - items[:, 1]).max()) + 1
+        longest = self.longest
         room = np.zeros(longest, np.int64), np.zeros(longest, np.int64), np.zeros(cells, bool)
         while self.grown < len(items):
             for column, n in zip((self.word, self.mask, self.begin, self.places), (0, 0, 0, 1)):
