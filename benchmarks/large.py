@@ -76,7 +76,8 @@ def _figure(name: str, kernel: str, models: tuple[Model[Any], ...], quick: bool)
     facts: dict[str, float | int | str] = {"kernel": kernel, "setup_s": setup_s}
     for model, run in runs.items():
         facts[model] = (
-            f"{run.states:,} states, {run.steps:,} steps, {run.words} words, "
+            f"{run.rate:,.0f} a second, {run.states:,} states, {run.steps:,} steps, "
+            f"{run.words} words, "
             f"{run.bytes_a_state:.0f} bytes a state, {run.evaluations:,} evaluations"
         )
     facts["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

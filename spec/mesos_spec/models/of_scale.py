@@ -48,4 +48,43 @@ CUT_OFF = model(
     prompt="calls events",
 )
 
-MODELS: tuple[Model[State], ...] = (LINKS_BREAK, LINES_BREAK, CUT_OFF)
+LATE_EVENTS = model(
+    "restarts-and-late-events",
+    "As restarts-and-broken-links; but what a scheduler is told may wait, too.",
+    REIGNS + RESTARTS + "turn_scheduler_to ask_to_subscribe " + LINKS + WORK,
+    cluster(epochs=(1, 2), links=2),
+    Counts(states=14_244_073, steps=66_268_965, depth=87, cut=901_632),
+    script=RUNNING,
+    prompt="calls",
+    room=1,
+)
+
+GIVEN_UP_TWICE = model(
+    "unreachable-under-two-leaders",
+    "An agent restarts, its links break, and either of two masters may give it up.",
+    REIGNS + RESTARTS + "turn_scheduler_to ask_to_subscribe mark_unreachable " + LINKS + WORK,
+    cluster(epochs=(1, 2), links=2),
+    Counts(states=14_211_051, steps=57_361_241, depth=73, cut=253_696),
+    script=RUNNING,
+    prompt="calls events",
+    room=1,
+)
+
+ALL_LATE = model(
+    "unreachable-and-late-events",
+    "As unreachable-and-restarted; but what a scheduler is told may wait, too.",
+    RESTARTS + "resend mark_unreachable " + LINKS + WORK,
+    cluster(words=("TASK_RUNNING", "TASK_FINISHED"), links=2),
+    Counts(states=39_871_733, steps=148_744_531, depth=98, cut=5_310_232),
+    script=RUNNING,
+    prompt="calls",
+)
+
+MODELS: tuple[Model[State], ...] = (
+    LINKS_BREAK,
+    LINES_BREAK,
+    CUT_OFF,
+    LATE_EVENTS,
+    GIVEN_UP_TWICE,
+    ALL_LATE,
+)
