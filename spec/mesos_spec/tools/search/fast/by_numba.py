@@ -7,33 +7,23 @@ then all are looked for, so that the processor waits for many of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numba as nb
 import numpy as np
 
-from mesos_spec.tools.search.fast import growing
+from mesos_spec.tools.search.fast.compiling import compiled, within
+from mesos_spec.tools.search.fast.growing import K1, K2, grow, rehash
 
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = [
+    "again", "check", "collect", "expand", "grow", "index", "insert", "look_up", "parent_of",
+    "rehash",
+]  # fmt: skip
+
 _u8, _i8 = nb.uint64, nb.int64
-
-
-def compiled(body: F) -> F:
-    """`body`, compiled; it lets other threads run meanwhile."""
-    made: Any = nb.njit(cache=True, nogil=True)
-    return cast(F, made(body))
-
-
-def within(body: F) -> F:
-    """`body`, compiled into whatever calls it, since handing on many arrays takes its time."""
-    made: Any = nb.njit(inline="always")
-    return cast(F, made(body))
-
 
 LEAF = np.int64(1 << 31)
 UNKNOWN, UNASKED, STALE = -1, -2, -3
-K1, K2 = growing.K1, growing.K2
 K3 = np.uint64(0x243F6A8885A308D3)
 ZERO, ONE, S2, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 2, 29, 32, 63))
 LOW = np.uint64(0xFFFFFFFF)
@@ -42,9 +32,6 @@ DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 PLACE = np.zeros(64, np.int64)
 for _bit in range(64):
     PLACE[(int(DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
-
-
-grow, rehash = compiled(growing.grow), compiled(growing.rehash)
 
 
 @within

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.growing import UNKNOWN
 from mesos_spec.tools.search.fast.layout import Layout, Words
+
+UNKNOWN = -1  #: where nothing leads yet
+LEAF = 1 << 31  #: a reference from here on is the row at a leaf, below it a node
+K1, K2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9  #: what edges and states are hashed with
 
 Array = NDArray[Any]
 Paths = tuple[tuple[int, ...], ...]  #: for each question: the places it reads, in order
