@@ -22,8 +22,10 @@ from mesos_spec.kernel.cells import Effects, undo
 from mesos_spec.kernel.values import Fifo, Table
 from mesos_spec.resources import Resources
 from mesos_spec.state import Mood, Phase, Reign, Standing, State
-from mesos_spec.tools.judging.asking import Asking
+from mesos_spec.tools.judging.asking import Asking, fields_read
+from mesos_spec.tools.judging.aspects import CARES
 from mesos_spec.tools.judging.changes import Change, changes
+from mesos_spec.tools.judging.glasses import CUT, VIEWS
 from mesos_spec.tools.judging.judge import Judge, follow
 from mesos_spec.tools.judging.subjects import everything
 from mesos_spec.tools.judging.trace import Trace
@@ -31,6 +33,11 @@ from mesos_spec.tools.judging.verdict import Outcome
 from mesos_spec.tools.judging.whole import WHOLE
 
 SCENARIOS = ["agent_given_up", "executors_of_its_own", "kills_in_the_dark", "unruly_framework"]
+
+#: The tables that are cut down, and the words of changes that some property cares for.
+CARED_FOR = {
+    field: {word for cares in CARES.values() for word in cares.get(field, ())} for field in CUT
+}
 
 STATES = ("TASK_STAGING", "TASK_RUNNING", "TASK_FINISHED", "TASK_LOST")
 
@@ -145,3 +152,19 @@ def test_what_is_asked_is_enough(name: str) -> None:
     assert planting.planted > 50
     assert len(planting.found) >= 10, planting.found
     assert planting.problems == []
+
+
+@pytest.mark.parametrize("field", sorted(CARED_FOR))
+def test_whatever_a_property_reads_of_what_is_cut_down_is_cut_down_for_it(field: str) -> None:
+    """Else it would see what an earlier step had touched."""
+    WHOLE.start(Bounds())
+    asking = Asking(WHOLE)
+    asked = set()
+    for word in sorted(CARED_FOR[field]):
+        plan = asking._plan(((field, (word,)),))
+        for claim, _, before, after in plan.asks:
+            if not {VIEWS[before or 0], VIEWS[after]} <= {"after", "before"}:
+                asked.add(claim.prop.name)
+                missing = (CUT.keys() & fields_read(claim.prop.holds)) - set(plan.look.tables)
+                assert not missing, f"{claim.prop.name} reads {sorted(missing)}, after {word}"
+    assert asked, f"nothing is asked of a cut down state when {field} changes"

@@ -80,6 +80,7 @@ class _Claim:
     holds: Callable[..., bool]
     names: Names
     reads: frozenset[str]  #: fields whose change is a reason to ask
+    looks_at: frozenset[str]  #: fields that it may read
     of_step: bool
 
 
@@ -163,7 +164,7 @@ class Asking:
             before, after = _look(claim, said)
             seen |= {after, before}
             if after not in ("after", "before"):
-                cut |= claim.reads
+                cut |= claim.looks_at
             at = None if before is None else VIEWS.index(before)
             plan.asks.append((claim, group, at, VIEWS.index(after)))
         if "few_before" in seen:
@@ -235,7 +236,7 @@ def _look(claim: _Claim, said: Mapping[str, Any]) -> tuple[str | None, str]:
 def _claim(prop: Any, states: int, reads: Iterable[str]) -> _Claim:
     names = tuple(inspect.signature(prop.holds).parameters)[states:]
     reads = frozenset(reads) - NOT_READ.get(prop.name, frozenset())
-    return _Claim(prop, prop.holds, names, reads, states == 2)
+    return _Claim(prop, prop.holds, names, reads, fields_read(prop.holds), states == 2)
 
 
 def _add(rest: dict[Any, dict[Any, int]], key: Any, label: Any, n: int) -> None:
