@@ -85,6 +85,9 @@ NEEDS = {
     ),
     "curl": Need(lambda: shutil.which("curl") is not None, "make system-deps"),
     "chromium": Need(lambda: shutil.which("chromium") is not None, "make system-deps"),
+    "dask": Need(
+        lambda: find_spec("distributed") is not None, ".venv/bin/pip install -e '.[dask]'"
+    ),
     "scipy": Need(lambda: find_spec("scipy") is not None, ".venv/bin/pip install -e '.[fast]'"),
     "kazoo": Need(lambda: find_spec("kazoo") is not None, ".venv/bin/pip install -e '.[zk]'"),
 }
@@ -156,6 +159,10 @@ SESSION = "MESOS_REF_TEST_SESSION"
 GRACE_S = 3.0
 
 
+#: Python's own, begun with the first process that is spawned: it ends when its parent does.
+TRACKER = b"multiprocessing.resource_tracker"
+
+
 class Left(NamedTuple):
     """A process that outlived the tests that started it."""
 
@@ -190,6 +197,7 @@ def left_behind(session: str) -> list[Left]:
         Left(pid, _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip())
         for pid in sorted(parents)
         if pid != os.getpid()
+        and not (parents[pid] == os.getpid() and TRACKER in _read(pid, "cmdline"))
         and (_descends(pid, parents) or session.encode() in _read(pid, "environ"))
     ]
 

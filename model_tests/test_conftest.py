@@ -86,8 +86,19 @@ def test_a_process_left_behind_fails_the_session_and_is_ended(tmp_path: Path, te
     assert not lives(child)
 
 
-def test_a_session_that_ends_what_it_starts_passes(tmp_path: Path) -> None:
-    status, said = session(tmp_path, LEAVES_NONE)
+#: Ends the processes that it spawns; the one that Python begins beside them lives on.
+LEAVES_PYTHONS_OWN = """
+def test_it():
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert pool.submit(abs, -1).result() == 1
+"""
+
+
+@pytest.mark.parametrize("test", [LEAVES_NONE, LEAVES_PYTHONS_OWN], ids=["none", "pythons own"])
+def test_a_session_that_ends_what_it_starts_passes(tmp_path: Path, test: str) -> None:
+    status, said = session(tmp_path, test)
     assert status == 0, said
 
 

@@ -128,14 +128,14 @@ def test_what_breaks_is_made_small_once_and_counted(monkeypatch: pytest.MonkeyPa
     """Every second plan breaks the same, one harness failure is told, and the pool grows."""
     numbers = iter(range(1000))
 
-    def run(plan: Plan) -> Run:
+    def run(plan: Plan, tier: int) -> Run:
         n = next(numbers)
         marks = frozenset({("shape", f"{n // 3}")})
         text = plan.model_dump_json(exclude_defaults=True)
         return Run(text, marks, ODD if n % 2 else None, 0.1, "KeyError: 'x'" if n == 4 else "")
 
     monkeypatch.setattr(campaigns, "_run", run)
-    monkeypatch.setattr(campaigns, "what_broke", lambda plan, limit_s: ODD)
+    monkeypatch.setattr(campaigns, "what_broke", lambda plan, limit_s, tier: ODD)
     kept: list[Found] = []
     report = Campaign(Here(), kept=kept.append).run(runs=40)
     [found] = report.found.values()

@@ -201,4 +201,5 @@ def test_the_directory_of_a_run_is_lifted(
 
 @pytest.mark.parametrize("one", keeping.shipped_corpus().values(), ids=lambda one: one.id)
 def test_the_corpus_conforms(one: keeping.Entry) -> None:
-    assert what_broke(one.plan) is None
+    assert one.tier < 3, "an entry of real processes needs a test that is live"
+    assert what_broke(one.plan, tier=one.tier) is None

@@ -233,7 +233,8 @@ def _live(args: argparse.Namespace, name: str, scenario: Scenario) -> Done:
 
 def _lifted(args: argparse.Namespace, scenario: Scenario, result: LiveResult) -> list[str]:
     """Where the same goes wrong in simulation, if our own framework ran and something is wrong."""
-    from mesos_chaos.search.lifting import lift, told, what_is_wrong
+    from mesos_chaos.search.breaking import what_is_wrong
+    from mesos_chaos.search.lifting import lift, told
 
     wrong = what_is_wrong(result.verdict, result.pending, result.settled)
     tiers = [tier for tier in (1, 2) if tier in scenario.tiers]

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from mesos_chaos.search.campaign import Found, Report
 
 _ABOUT = """\
-Draw plans, simulate and judge them, until the time is up.  What breaks a property is made small and
-written to --dir: a scenario, a test, and a corpus entry.
+Draw plans, run and judge them, until the time is up.  What breaks a property is made small in the
+tier it was found in, and written to --dir: a scenario, a test, and a corpus entry.
 
   mesos-chaos search --time 60s --jobs 2
   mesos-chaos search --runs 1000 --seed 7 --strategy swarm --strategy hold-back
   mesos-chaos search --time 1m --mutant old_leader_is_obeyed
+  mesos-chaos search --time 10m --tier 2 --jobs 2      # real shells and HTTP, in virtual time
+  mesos-chaos search --runs 5 --tier 3                 # real processes, one run at a time
   mesos-chaos search --time 8h --jobs 64 --dask tcp://scheduler:8786
 
 Strategies, in turns: random, swarm (each plan without a part of the faults, sites and features),
-hold-back (few faults, some messages very late), novelty (changes plans that showed something new).
+hold-back (few faults, some messages very late; only in tier 1), novelty (changes plans that showed
+something new).
 
   exit codes: 0 nothing is broken · 1, 3, 4 the worst that is, as of `run` · 5 wrong use, or the
               harness failed
@@ -56,7 +59,8 @@ def add(subparsers: Any, help_text: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     given = parser.add_argument
-    given("--tier", type=int, choices=[1], default=1, help="1: simulated (default)")
+    tiers = "1: cores, simulated (default); 2: shells, in virtual time; 3: processes"
+    given("--tier", type=int, choices=[1, 2, 3], default=1, help=tiers)
     given("--time", type=seconds, metavar="T", help="how long, as 60s, 15m, 8h (default 60s)")
     given("--runs", type=int, metavar="N", help="so many plans instead")
     given("--jobs", type=int, default=1, metavar="J", help="at once (default 1)")
@@ -75,6 +79,10 @@ def run(args: argparse.Namespace) -> int:
     """The worst of what was found, as an exit code."""
     from mesos_chaos.mutants import MutantError, find_mutant
 
+    wrong = _misuse(args)
+    if wrong:
+        print(f"mesos-chaos search: {wrong}", file=sys.stderr)
+        return EXIT_USAGE
     try:
         mutant = None if args.mutant is None else find_mutant(args.mutant)
         executor = _executor(args, mutant)
@@ -85,6 +93,17 @@ def run(args: argparse.Namespace) -> int:
         report = _search(args, executor, mutant)
     _print(args, report)
     return report.exit_code
+
+
+def _misuse(args: argparse.Namespace) -> str:
+    """What does not go together, in a sentence."""
+    if args.tier > 1 and "hold-back" in (args.strategy or ()):
+        return "--strategy hold-back is for --tier 1: no other network holds single messages back"
+    if args.tier == 3 and (args.jobs != 1 or args.dask):
+        return "--tier 3 runs one plan at a time on this machine: without --jobs and --dask"
+    if args.tier == 3 and args.mutant:
+        return "--tier 3 runs what is installed: `mesos-chaos mutants` hunts mutants there"
+    return ""
 
 
 def _executor(args: argparse.Namespace, mutant: Mutant | None) -> Executor:
@@ -103,21 +122,24 @@ def _executor(args: argparse.Namespace, mutant: Mutant | None) -> Executor:
 def _search(args: argparse.Namespace, executor: Executor, mutant: Mutant | None) -> Report:
     from mesos_chaos.search.campaign import Campaign
     from mesos_chaos.search.keeping import keep
-    from mesos_chaos.search.portfolio import Strategy
+    from mesos_chaos.search.portfolio import OF_TIERS, Strategy
 
     quiet = args.json or args.quiet
 
     def kept(found: Found) -> None:
         if found.small is not None:
             small = found.small
-            files = keep(args.dir, small.plan, small.broken, mutant.id if mutant else None)
+            files = keep(
+                args.dir, small.plan, small.broken, mutant.id if mutant else None, args.tier
+            )
             found.files = {kind: str(path) for kind, path in files.items()}
 
     campaign = Campaign(
         executor,
         jobs=args.jobs,
         seed=args.seed,
-        strategies=[Strategy(name) for name in args.strategy or Strategy],
+        strategies=[Strategy(name) for name in args.strategy or OF_TIERS[args.tier]],
+        tier=args.tier,
         tell=(lambda line: None) if quiet else (lambda line: print(line, flush=True)),
         kept=kept,
     )

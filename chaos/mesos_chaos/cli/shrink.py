@@ -16,8 +16,9 @@ from mesos_chaos.plan import Plan, PlanError, load_scenario
 
 _ABOUT = """\
 Make a plan that breaks something small, as long as it breaks the same property: fewer faults first,
-then fewer parties, less work, fewer machines, plainer values.  The plan is simulated (tier 1), also
-where it comes from a run on real processes; with --seeds, seeds are tried until one breaks.
+then fewer parties, less work, fewer machines, plainer values.  The plan is simulated (--tier 1, or
+2), also where it comes from a run on real processes, unless --tier 3 says otherwise; a corpus entry
+knows its tier.  With --seeds, seeds are tried until one breaks.
 
   mesos-chaos shrink my_plan.toml
   mesos-chaos shrink runs/deposed_leader/7 --seeds 0-99
@@ -32,10 +33,11 @@ What is left is written to --dir: a scenario, a test, and a corpus entry.
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A plan, and the mutant it was found with."""
+    """A plan, and the mutant and the tier it was found with."""
 
     plan: Plan
     mutant: str | None = None
+    tier: int = 1
 
 
 def add(subparsers: Any, help_text: str) -> None:
@@ -49,6 +51,7 @@ def add(subparsers: Any, help_text: str) -> None:
     given = parser.add_argument
     given("plan", metavar="RUN_OR_SCENARIO", help="a name, a file, or the directory of a run")
     given("--mutant", metavar="ID|FILE", help="plant this first")
+    given("--tier", type=int, choices=[1, 2, 3], help="where to run it (default: as found, or 1)")
     given("--seeds", type=seeds_of, metavar="A-B", help="try these, instead of the plan's own")
     given("--runs", type=int, default=400, metavar="N", help="at most so many runs (400)")
     given("--dir", type=Path, default=Path("found"), help="where it is written (default found)")
@@ -69,7 +72,11 @@ def run(args: argparse.Namespace) -> int:
     except (PlanError, MutantError, OSError) as error:
         print(f"mesos-chaos shrink: {error}", file=sys.stderr)
         return EXIT_USAGE
-    return _shrink(args, given.plan, name, mutant)
+    tier = args.tier or given.tier
+    if tier == 3 and mutant is not None:
+        print("mesos-chaos shrink: --mutant is for tiers 1 and 2", file=sys.stderr)
+        return EXIT_USAGE
+    return _shrink(args, given.plan, tier, name, mutant)
 
 
 def plan_of(name: str) -> Given:
@@ -79,13 +86,15 @@ def plan_of(name: str) -> Given:
     path = Path(name)
     if path.suffix == ".json" and path.is_file():
         one = parse_entry(path.read_text(), name)
-        return Given(one.plan, one.mutant)
+        return Given(one.plan, one.mutant, one.tier)
     if (path / "plan.toml").is_file():
         return Given(load_scenario(str(path / "plan.toml"))[1].bare())
     return Given(load_scenario(name)[1].bare())
 
 
-def _shrink(args: argparse.Namespace, plan: Plan, name: str | None, mutant: Mutant | None) -> int:
+def _shrink(
+    args: argparse.Namespace, plan: Plan, tier: int, name: str | None, mutant: Mutant | None
+) -> int:
     from mesos_chaos.search.breaking import what_broke
     from mesos_chaos.search.keeping import keep
     from mesos_chaos.search.shrinking import measure, shrink
@@ -93,7 +102,7 @@ def _shrink(args: argparse.Namespace, plan: Plan, name: str | None, mutant: Muta
     seeds = list(args.seeds or [plan.seed])
     for seed in seeds:
         tried = plan.model_copy(update={"seed": seed})
-        broken = what_broke(tried)
+        broken = what_broke(tried, tier=tier)
         if broken is not None:
             break
     else:
@@ -103,8 +112,8 @@ def _shrink(args: argparse.Namespace, plan: Plan, name: str | None, mutant: Muta
             many = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
             print(f"nothing to shrink: with {many} it breaks nothing")
         return 0
-    small = shrink(tried, broken, what_broke, args.runs)
-    files = keep(args.dir, small.plan, small.broken, mutant.id if mutant else None)
+    small = shrink(tried, broken, lambda p: what_broke(p, tier=tier), args.runs)
+    files = keep(args.dir, small.plan, small.broken, mutant.id if mutant else None, tier)
     if args.json:
         facts = {
             "broken": True,
@@ -123,7 +132,8 @@ def _shrink(args: argparse.Namespace, plan: Plan, name: str | None, mutant: Muta
         for path in files.values():
             print(f"  {path}")
         if mutant is None:
-            print(f"again: mesos-chaos run {files['scenario']} --tier 1")
+            print(f"again: mesos-chaos run {files['scenario']} --tier {tier}")
         else:
-            print(f"again: mesos-chaos shrink {files['scenario']} --mutant {name}")
+            at = f" --tier {tier}" * (tier > 1)
+            print(f"again: mesos-chaos shrink {files['scenario']}{at} --mutant {name}")
     return small.broken.exit_code

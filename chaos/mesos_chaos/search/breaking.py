@@ -1,4 +1,4 @@
-"""What a simulated run of a plan broke, and under which name two runs broke the same.
+"""What a run of a plan broke, in any tier, and under which name two runs broke the same.
 
 A run breaks something when the judge names a violation, when it does not settle after the heal,
 when a core holds what it must not or forgets a timer, when it writes what is no record or raises on
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.plan import Plan
 from mesos_spec.tools.judging.trace import TraceError
-from mesos_spec.tools.judging.verdict import Kind
+from mesos_spec.tools.judging.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
     from mesos_chaos.sim.cluster import SimCluster
@@ -80,15 +80,22 @@ class TooLongError(Exception):
     """The run used up its CPU time."""
 
 
-def what_broke(plan: Plan, limit_s: float | None = None) -> Broken | None:
+def what_broke(plan: Plan, limit_s: float | None = None, tier: int = 1) -> Broken | None:
     """What a run of `plan` broke; nothing if it went well."""
-    return run_plan(plan, limit_s).broken
+    return run_plan(plan, limit_s, tier=tier).broken
 
 
 def run_plan(
     plan: Plan, limit_s: float | None = None, listener: Listener | None = None, tier: int = 1
 ) -> Ran:
-    """Simulate `plan`, for at most `limit_s` CPU seconds.  Raises what the harness raises."""
+    """Run `plan`; in simulation for at most `limit_s` CPU seconds.  Raises what the harness does.
+
+    On real processes (tier 3) it is the plan that bounds how long it takes.
+    """
+    if tier == 3:
+        from mesos_chaos.search.real import run_really
+
+        return Ran(run_really(plan, listener))
     timer = Timer(limit_s)
     try:
         with timer:
@@ -135,6 +142,18 @@ def _broken(result: SimResult) -> Broken | None:
         says = f"does not settle: {pending[0]}"
         return Broken(Catch.UNSETTLED, says, "; ".join(pending), "", code)
     return None
+
+
+def what_is_wrong(verdict: Verdict, pending: list[str], settled: bool) -> Broken | None:
+    """What a run on real processes broke."""
+    for violation in verdict.violations:
+        if violation.kind is not Kind.HARNESS:
+            text = violation.text()
+            return Broken(Catch.VIOLATION, violation.says, text, violation.action or "")
+    if settled:
+        return None
+    why = pending[0] if pending else "it is not quiet"
+    return Broken(Catch.UNSETTLED, f"does not settle: {why}", "; ".join(pending), exit_code=3)
 
 
 def raised_in_product(error: Exception) -> str | None:

@@ -19,6 +19,7 @@ from typing import Any
 from mesos_chaos.plan import Plan
 from mesos_chaos.search.breaking import Broken, run_plan, what_broke
 from mesos_chaos.search.coverage import Coverage, Mark, Marking
+from mesos_chaos.search.drawing import OF_TIERS
 from mesos_chaos.search.portfolio import Strategy, draw
 from mesos_chaos.search.shrinking import Shrunk, measure, shrink
 
@@ -26,7 +27,8 @@ BATCH_S = 3.0
 BATCH_RUNS = 10
 PLAN_S = 60.0
 POOL = 60
-SHRINK_RUNS = 300
+#: Of each tier, how many runs shrinking may take: those on real processes take seconds each.
+SHRINK_RUNS = {1: 300, 2: 300, 3: 20}
 PROGRESS_S = 5.0
 
 
@@ -40,6 +42,7 @@ class Batch:
     most: int
     pool: tuple[str, ...] = ()
     limit_s: float = BATCH_S  #: CPU time after which no other plan is begun
+    tier: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,19 @@ def work(batch: Batch) -> list[Run]:
     runs: list[Run] = []
     until_s = time.process_time() + batch.limit_s
     for number in range(batch.first, batch.first + batch.most):
-        runs.append(_run(draw(batch.strategy, f"{batch.seed}/{number}", pool)))
+        seed = f"{batch.seed}/{number}"
+        plan = draw(batch.strategy, seed, pool, OF_TIERS[batch.tier])
+        runs.append(_run(plan, batch.tier))
         if time.process_time() > until_s:
             break
     return runs
 
 
-def _run(plan: Plan) -> Run:
+def _run(plan: Plan, tier: int) -> Run:
     marking, began_s = Marking(), time.process_time()
     broken, harness = None, ""
     try:
-        broken = run_plan(plan, PLAN_S, marking).broken
+        broken = run_plan(plan, PLAN_S, marking, tier).broken
     except Exception as error:
         harness = f"{type(error).__name__}: {error}"
     spent_s = time.process_time() - began_s
@@ -77,11 +82,10 @@ def _run(plan: Plan) -> Run:
     return Run(text, frozenset(marking.marks), broken, spent_s, harness)
 
 
-def make_small(plan: str, broken: Broken, most_runs: int = SHRINK_RUNS) -> Shrunk:
-    """Shrink, in whatever process this is."""
-    return shrink(
-        Plan.model_validate_json(plan), broken, lambda p: what_broke(p, PLAN_S), most_runs
-    )
+def make_small(plan: str, broken: Broken, tier: int = 1) -> Shrunk:
+    """Shrink in the tier it was found in, in whatever process this is."""
+    whole = Plan.model_validate_json(plan)
+    return shrink(whole, broken, lambda p: what_broke(p, PLAN_S, tier), SHRINK_RUNS[tier])
 
 
 @dataclass(slots=True)
@@ -182,13 +186,18 @@ class Campaign:
         jobs: int = 1,
         seed: str = "0",
         strategies: Sequence[Strategy] = tuple(Strategy),
+        tier: int = 1,
         tell: Tell = lambda line: None,
         kept: Callable[[Found], object] = lambda found: None,
     ) -> None:
-        """`jobs` batches at once; `tell` hears of progress, `kept` of each plan made small."""
+        """`jobs` batches at once; `tell` hears of progress, `kept` of each plan made small.
+
+        In tier 3 a job has the machine for itself: one at a time.
+        """
         self.report = Report(tallies={strategy: Tally() for strategy in strategies})
         self._executor, self._jobs, self._seed = executor, jobs, seed
         self._strategies, self._tell, self._kept = list(strategies), tell, kept
+        self._tier = tier
         self._pool: list[str] = []
         self._batches: dict[Future[list[Run]], Batch] = {}
         self._shrinking: dict[Future[Shrunk], str] = {}
@@ -225,7 +234,8 @@ class Campaign:
         first = self._next[strategy]
         self._next[strategy] += most
         pool = tuple(self._pool) if strategy is Strategy.NOVELTY else ()
-        batch = Batch(strategy, self._seed, first, most, pool, math.inf if exact else BATCH_S)
+        limit_s = math.inf if exact else BATCH_S
+        batch = Batch(strategy, self._seed, first, most, pool, limit_s, self._tier)
         self._batches[self._executor.submit(work, batch)] = batch
         return most
 
@@ -261,7 +271,7 @@ class Campaign:
             return
         self.report.found[broken.property] = Found(broken, strategy)
         self._tell(f"  broken  {broken.kind}: {broken.says}")
-        small = self._executor.submit(make_small, plan, broken)
+        small = self._executor.submit(make_small, plan, broken, self._tier)
         self._shrinking[small] = broken.property
 
     def progress(self, took_s: float) -> str:

@@ -66,6 +66,13 @@ class Taste:
 EVERYTHING = Taste()
 #: Plans that take a third of the time: where they see what others do, more of them see more.
 BRIEF = Taste(most_faults=4, most_items=3, most_foreign_calls=40)
+#: Of each tier, what it has: custom executors, rivals and foreign schedulers are simulated in the
+#: first alone.  Runs on real processes take seconds each, so what is drawn for them is brief.
+OF_TIERS: dict[int, Taste] = {
+    1: EVERYTHING,
+    2: Taste(features=("timers", "two")),
+    3: Taste(features=("timers", "two"), most_faults=3, most_items=3),
+}
 
 
 def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:

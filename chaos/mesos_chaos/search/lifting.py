@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from mesos_chaos.plan import Plan
 from mesos_chaos.search.breaking import Broken, Catch, run_plan
-from mesos_spec.tools.judging.verdict import Kind, Verdict
 
 SEEDS = 20  #: of each tier
 LIMIT_S = 30.0  #: CPU seconds, for each tier
@@ -28,18 +27,6 @@ class Lifted:
     seed: int
     broken: Broken
     same: bool  #: the very property that the real run broke
-
-
-def what_is_wrong(verdict: Verdict, pending: list[str], settled: bool) -> Broken | None:
-    """What a run on real processes broke."""
-    for violation in verdict.violations:
-        if violation.kind is not Kind.HARNESS:
-            text = violation.text()
-            return Broken(Catch.VIOLATION, violation.says, text, violation.action or "")
-    if settled:
-        return None
-    why = pending[0] if pending else "it is not quiet"
-    return Broken(Catch.UNSETTLED, f"does not settle: {why}", "; ".join(pending), exit_code=3)
 
 
 def lift(
@@ -83,6 +70,6 @@ def told(lifted: Lifted | None, runs: int, folder: str) -> list[str]:
         f"in simulation, seed {lifted.seed} of tier {lifted.tier} breaks {what}",
         f"  replay: mesos-chaos run {plan} --tier {lifted.tier} --seed {lifted.seed}",
     ]
-    if lifted.tier == 1:
-        lines.append(f"  shrink: mesos-chaos shrink {folder} --seeds {lifted.seed}")
+    tier = "" if lifted.tier == 1 else f" --tier {lifted.tier}"
+    lines.append(f"  shrink: mesos-chaos shrink {folder}{tier} --seeds {lifted.seed}")
     return lines

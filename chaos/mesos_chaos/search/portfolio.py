@@ -13,14 +13,13 @@ Each plan follows from the campaign's seed, the strategy and a number; `novelty`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
-from mesos_chaos.plan import MAX_FAULTS, FaultKind, Plan
+from mesos_chaos.plan import MAX_FAULTS, Plan
 from mesos_chaos.search.dice import Dice, Seeded
 from mesos_chaos.search.drawing import (
     EVERYTHING,
-    FEATURES,
-    SITES,
     Taste,
     draw_cluster,
     draw_fault,
@@ -38,26 +37,38 @@ class Strategy(StrEnum):
     NOVELTY = "novelty"
 
 
-def draw(strategy: Strategy, seed: str, pool: Sequence[Plan] = ()) -> Plan:
-    """One plan, from a seed (and, for novelty, from plans that showed something new)."""
+#: Of each tier, the ways to draw for it.  Only simulated networks can be told to be late with few
+#: messages; in virtual time it is the turns of tasks that are put off, in every run.
+OF_TIERS: dict[int, tuple[Strategy, ...]] = {
+    1: tuple(Strategy),
+    2: (Strategy.RANDOM, Strategy.SWARM, Strategy.NOVELTY),
+    3: (Strategy.RANDOM, Strategy.SWARM, Strategy.NOVELTY),
+}
+
+
+def draw(
+    strategy: Strategy, seed: str, pool: Sequence[Plan] = (), taste: Taste = EVERYTHING
+) -> Plan:
+    """One plan within a taste, from a seed (and, for novelty, from plans that showed something)."""
     dice = Seeded(f"{strategy}/{seed}")
     match strategy:
         case Strategy.SWARM:
-            return draw_plan(dice, swarm(dice))
+            return draw_plan(dice, swarm(dice, taste))
         case Strategy.HOLD_BACK:
             return hold_back(dice)
         case Strategy.NOVELTY if pool:
-            return edited(dice, dice.pick(pool))
+            return edited(dice, dice.pick(pool), taste)
         case _:
-            return draw_plan(dice)
+            return draw_plan(dice, taste)
 
 
-def swarm(dice: Dice) -> Taste:
-    """A taste that leaves out much."""
-    return Taste(
-        kinds=tuple(dice.some(tuple(FaultKind), 0.4)),
-        sites=tuple(dice.some(SITES, 0.3)),
-        features=tuple(name for name in FEATURES if dice.maybe(0.5)),
+def swarm(dice: Dice, taste: Taste = EVERYTHING) -> Taste:
+    """A taste that leaves out much of a taste."""
+    return replace(
+        taste,
+        kinds=tuple(dice.some(taste.kinds, 0.4)),
+        sites=tuple(dice.some(taste.sites, 0.3)),
+        features=tuple(name for name in taste.features if dice.maybe(0.5)),
     )
 
 
@@ -78,23 +89,23 @@ def hold_back(dice: Dice) -> Plan:
     return plan.model_copy(update={"cluster": cluster})
 
 
-def edited(dice: Dice, plan: Plan) -> Plan:
+def edited(dice: Dice, plan: Plan, taste: Taste = EVERYTHING) -> Plan:
     """The plan with one thing changed: its seed, a fault more, less or other, work, cluster."""
     names = [workload.name for workload in plan.workload]
     change = dice.pick(("seed", "more", "less", "other", "other", "work", "cluster"))
     faults = list(plan.fault)
     match change:
         case "more" if len(faults) < MAX_FAULTS:
-            faults.append(draw_fault(dice, EVERYTHING, names))
+            faults.append(draw_fault(dice, taste, names))
         case "less" if faults:
             faults.pop(dice.between(0, len(faults) - 1))
         case "other" if faults:
-            faults[dice.between(0, len(faults) - 1)] = draw_fault(dice, EVERYTHING, names)
+            faults[dice.between(0, len(faults) - 1)] = draw_fault(dice, taste, names)
         case "work":
-            work = [draw_workload(dice, EVERYTHING, name) for name in names]
+            work = [draw_workload(dice, taste, name) for name in names]
             return plan.model_copy(update={"workload": work})
         case "cluster":
-            cluster = draw_cluster(dice)
+            cluster = draw_cluster(dice, taste)
             return plan.model_copy(update={"cluster": cluster})
         case _:
             return plan.model_copy(update={"seed": dice.between(0, 999_999)})

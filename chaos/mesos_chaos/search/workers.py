@@ -41,8 +41,28 @@ def begin(mutant: Mutant | None) -> None:
 
 
 def dask(address: str) -> Executor:
-    """The workers of a Dask cluster, at the address of its scheduler."""
+    """The workers of a Dask cluster, at the address of its scheduler.  Raises OSError."""
     from distributed import Client  # of the extra `dask`
 
-    executor: Executor = Client(address).get_executor()
-    return executor
+    return OnCluster(Client(address, set_as_default=False))
+
+
+class OnCluster(Executor):
+    """The executor of a Dask client, which ends when nobody needs it any more.
+
+    What is submitted is done in a thread of a worker, where no signal reaches it: nothing there
+    ends a plan that does not come to its end.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._executor: Executor = client.get_executor()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do it on a worker."""
+        return self._executor.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, which goes on."""
+        self._executor.shutdown(wait=wait)
+        self._client.close()
