@@ -58,7 +58,9 @@ nightly: $(INSTALLED) ## everything, with many more examples and a new seed each
 	$(BIN)/pytest -n auto --hypothesis-profile=nightly -m "" $(ARGS)
 	$(BIN)/mesos-spec check --nightly --at-once 0
 	$(BIN)/mesos-chaos run
-	$(BIN)/mesos-chaos search --time 1h --jobs 2 --seed "$$(date +%F)"
+	$(BIN)/mesos-chaos exhaust --pairs --jobs 2
+	$(BIN)/mesos-chaos search --runs 20000 --jobs 2 --seed "$$(date +%F)"
+	$(BIN)/mesos-chaos search --tier 2 --time 10m --jobs 2 --seed "$$(date +%F)"
 
 docs: $(INSTALLED) ## write docs/reference anew from the code
 	$(BIN)/python -m docs.generate --searched $(ARGS)

@@ -16,7 +16,7 @@ from mesos_ref import trace
 from mesos_ref.agent import checks, tracing
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.agent.core import AgentCore
-from mesos_ref.agent.effects import Connect, StartExecutor
+from mesos_ref.agent.effects import Connect, DestroyExecutor, StartExecutor
 from mesos_ref.agent.events import (
     Event,
     ExecutorCall,
@@ -56,7 +56,9 @@ class Agents(Players):
     lives: dict[AgentId, int] = field(default_factory=dict)
     containers: dict[tuple[AgentId, str, str], str] = field(default_factory=dict)
     dialled: dict[AgentId, str] = field(default_factory=dict)
+    destroyed: list[tuple[AgentId, str]] = field(default_factory=list)  #: at the end: no more
     calls: int = 0
+    dials: int = 0
 
     tick: ClassVar[Any] = Tick()
 
@@ -122,6 +124,10 @@ class Agents(Players):
                 raise Left("it does not dial")
             self.now_us = max(self.now_us, core.next_deadline)
             self.time_passed(agent, step)
+            self.dials += agent in self.dialled
+            if self.dials % 3 == 1 and agent in self.dialled:  # a dial that fails is nothing yet
+                self.dials += 1
+                assert self.hear(agent, LinkEnded(self.dialled.pop(agent))) == []
         dialled = self.dialled.pop(agent)
         self.compare(agent, step, self.hear(agent, Linked(dialled)))
 
@@ -138,6 +144,7 @@ class Agents(Players):
             case "drop_link":
                 return LinkEnded(self._link(s.agent[agent].link))
             case "executor_subscribes":
+                self._speak_too_early(agent, bound)
                 part = wording.executor_subscribe(bound["updates"], bound["tasks"], agent)
                 return self._call("SUBSCRIBE", bound, part)
             case "executor_updates":
@@ -171,6 +178,14 @@ class Agents(Players):
         queue = self.now[agent].core.view().get(key)
         return str(queue[0][0]) if queue else None
 
+    def _speak_too_early(self, agent: AgentId, bound: Mapping[str, Any]) -> None:
+        """An executor that has not subscribed says something else: it is refused (EXE-1)."""
+        known = self.now[agent].core.state.frameworks if agent in self.now else {}
+        framework = known.get(self.names.framework(bound["framework"]))
+        executor = None if framework is None else framework.executors.get(bound["executor"])
+        if executor is not None and executor.stream is None:
+            self.overhear(agent, self._call("MESSAGE", bound, {"data": wording.free(b"early")}))
+
     def _call(self, kind: str, bound: Mapping[str, Any], part: wording.Json) -> Event:
         self.calls += 1
         framework = self.names.framework(bound["framework"])
@@ -194,10 +209,22 @@ class Agents(Players):
                 self.kept[by][key] = value
             case Connect(link=link):
                 self.dialled[by] = link
+            case DestroyExecutor(container=container):
+                self.destroyed.append((by, container))
             case StartExecutor(container=container, framework_id=framework, executor_id=executor):
                 self.containers[by, framework, executor] = container
             case _:
                 pass
+
+    def consequences(self, by: Any) -> tuple[Event, ...]:
+        """What was to be destroyed ends."""
+        mine = [container for agent, container in self.destroyed if agent == by]
+        self.destroyed = [one for one in self.destroyed if one[0] != by]
+        return tuple(ExecutorExited(container, 9) for container in dict.fromkeys(mine))
+
+    def unborn(self) -> AgentCore:
+        """An agent that was not started."""
+        return AgentCore(AgentConfig(), Counting("unborn"), {})
 
     def is_meant(self, step: Taken, real: Mapping[str, Any]) -> bool:
         """Whether the names of what was done are the path's, as far as those are known."""

@@ -55,6 +55,7 @@ class Masters(Players):
     links: dict[AgentId, tuple[int, LinkId]] = field(default_factory=dict)  #: as registered
 
     tick: ClassVar[Any] = Tick()
+    prompt: ClassVar[frozenset[str]] = frozenset({"offer"})
 
     def follow(self, s: State, step: Taken) -> None:
         """Take the next step of a path, which is taken in `s`.  Raises `Left` and `Parted`."""
@@ -171,6 +172,10 @@ class Masters(Players):
             self.names.streams[step.bound["stream"]] = real["stream"]
         elif step.action == "offer":
             self.names.offers[step.bound["offer"]] = real["offer"]
+
+    def unborn(self) -> MasterCore:
+        """A master that was never elected."""
+        return MasterCore(self.config, Counting("unborn"), "unborn")
 
     def unasked(self, by: Any, did: Done, step: Taken) -> None:
         """A ping is answered, but by the agent that is to be silent."""

@@ -22,7 +22,8 @@ from mesos_spec.tools.judging.trace import Trace, parse_header, parse_record
 from mesos_spec.tools.search.checker import Taken
 from model_tests.paths.wording import Names
 
-TICKS = 400  #: a timer has run out by then
+#: A timer has run out by then, so many ticks; and what is done as soon as it can be is done.
+TICKS, SOON = 400, 20
 
 Done = tuple[str, Mapping[str, Any]]  #: what a core says it did: an action, and names of it
 
@@ -86,9 +87,11 @@ class Players(ABC):
     #: What was done that the path may have later: by whom, action, names.
     ahead: list[tuple[Any, str, Mapping[str, Any]]] = field(default_factory=list)
     all: list[Process] = field(default_factory=list)
+    events: list[tuple[Process, Any]] = field(default_factory=list)  #: all events, by whom
     now: dict[Any, Process] = field(default_factory=dict)  #: who plays whom
 
     tick: ClassVar[Any] = None
+    prompt: ClassVar[frozenset[str]] = frozenset()  #: what no timer is needed for
 
     # ---- what a party knows by itself ---------------------------------------------------------
     @abstractmethod
@@ -107,6 +110,18 @@ class Players(ABC):
         """Something was done while time passed for `step`."""
         return
 
+    def unborn(self) -> Any:
+        """A core that has not begun, where there is such a thing."""
+        return None
+
+    def refusals(self, by: Any) -> tuple[Any, ...]:
+        """What a core hears when others have enough of it, at the end of a path."""
+        return ()
+
+    def consequences(self, by: Any) -> tuple[Any, ...]:
+        """What a core hears because of what it has wanted, while nobody else says a word."""
+        return ()
+
     def performed(self, by: Any, effect: Any) -> None:
         """What a core wants done."""
         return
@@ -122,6 +137,7 @@ class Players(ABC):
         if by not in self.now:
             raise Left(f"{by} is not there")
         one = self.now[by]
+        self.events.append((one, event))
         one.batch += 1
         step = one.core.handle(event, self.now_us)
         one.writer.record(event, self.now_us, step, one.batch)
@@ -130,6 +146,11 @@ class Players(ABC):
         for effect in step.effects:
             self.performed(by, effect)
         return [(name, dict(names)) for name, names in step.did]
+
+    def overhear(self, by: Any, event: Any) -> None:
+        """An event that the specification has no step for: nothing is done."""
+        if by in self.now:
+            assert self.now[by].core.handle(event, self.now_us).did == (), event
 
     def compare(self, by: Any, step: Taken, did: list[Done]) -> None:
         """The first thing that was done is the path's; more than that is more than it has."""
@@ -166,7 +187,7 @@ class Players(ABC):
         """Let time pass until the core does what the path has next."""
         if by not in self.now:
             raise Left(f"{by} is not there")
-        for _ in range(TICKS):
+        for _ in range(SOON if step.action in self.prompt else TICKS):
             if self.is_done(by, step):
                 return
             due_us = self.now[by].core.next_deadline

@@ -20,6 +20,7 @@ from mesos_ref.scheduler.events import (
     Connected,
     Event,
     EventHeard,
+    Heartbeat,
     LeaderSeen,
     Seen,
     StreamEnded,
@@ -75,6 +76,7 @@ class Schedulers(Players):
             pass
         else:
             self.compare(who, step, self.hear(who, self._event(s, who, step)))
+            self.overhear(who, Heartbeat(self.opened.get(who, "none")))
         while self.called:  # and each call is answered at once
             for did in self.hear(who, CallAnswered(*self.called.pop(0), 202)):
                 self.beside(who, *did)
@@ -143,6 +145,22 @@ class Schedulers(Players):
         n = self.heard[stream] = self.heard.get(stream, -1) + 1
         said = wording.event(message, s.scheduler[who].framework or "nobody")
         return EventHeard(stream, n, wire.decode_event(wire_json.dump(said)))
+
+    def refusals(self, by: Any) -> tuple[Event, ...]:
+        """SUBSCRIBE is turned away, or a call is, and then the next: its subscription is unknown.
+
+        But only after every other path: the others end in silence.
+        """
+        state = self.now[by].core.state
+        if len(self.events) % 2 or state.standing not in ("subscribing", "subscribed"):
+            return ()
+        if state.standing == "subscribing":
+            return (SubscribeFailed(state.connection, 400, "Failed to validate it"),)
+        last = state.connection, state.next_call - 1
+        return (
+            CallAnswered(*last, 400, "Failed to validate it"),
+            CallAnswered(*last, 403, "Framework is not subscribed"),
+        )
 
     # ---- what is done, and its names -----------------------------------------------------------
     def performed(self, by: Any, effect: Any) -> None:

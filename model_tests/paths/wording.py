@@ -346,7 +346,8 @@ def event(said: m.Event, framework: str) -> Json:
     """An event on a framework's stream."""
     match said:
         case m.Subscribed(framework=given):
-            return {"type": "SUBSCRIBED", "subscribed": {"framework_id": value(given)}}
+            about = {"framework_id": value(given), "heartbeat_interval_seconds": 15.0}
+            return {"type": "SUBSCRIBED", "subscribed": about}
         case m.Error():
             return {"type": "ERROR", "error": {"message": "the path has it so"}}
         case m.Offers():

@@ -1,7 +1,7 @@
 """Every fault at every site of a small cluster: all of them run, and nothing breaks.
 
 CI runs all single faults of one task (a CPU minute); the nightly tests those of an executor with
-two tasks, and all pairs of faults that lose something.
+two tasks; and `make nightly` all pairs of faults that lose something.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import islice
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from mesos_chaos.__main__ import main
-from mesos_chaos.plan import FaultKind, Plan
-from mesos_chaos.search import exhaustive
-from mesos_chaos.search.breaking import Broken, Catch
+from mesos_chaos.plan import Fault, FaultKind, Plan
+from mesos_chaos.search import exhaustive, resuming
+from mesos_chaos.search.breaking import Broken, Catch, Ran, run_plan
 from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM, Counts, exhaust, pairs, singles
-from mesos_chaos.search.workers import Here, processes
+from mesos_chaos.search.resuming import Result
+from mesos_chaos.search.workers import Here
 
 
 def all_well(counts: Counts) -> None:
@@ -37,14 +40,6 @@ def test_every_single_fault_at_every_site_conforms_and_settles() -> None:
 @pytest.mark.nightly
 def test_every_single_fault_with_an_executor_of_its_own() -> None:
     all_well(exhaust(SMALL_CUSTOM, Here()))
-
-
-@pytest.mark.nightly
-def test_every_pair_of_faults_conforms_and_settles() -> None:
-    with processes(2) as executor:
-        counts = exhaust(SMALL, executor, in_pairs=True)
-    assert counts.planned >= 10_000
-    all_well(counts)
 
 
 def test_all_kinds_of_fault_strike_at_sites_of_all_parties() -> None:
@@ -73,11 +68,23 @@ def test_a_second_fault_also_strikes_where_only_the_first_leads() -> None:
     assert {one.fault[1].after for one in some} - known >= {"agent.register#2"}
 
 
+def test_a_leader_that_dies_of_its_election_is_followed_by_another() -> None:
+    """It was told of as the leader when there was none any more: the harness raised."""
+    moments: tuple[Literal["unkept", "unsent", "after"], ...] = ("unkept", "unsent", "after")
+    for moment in moments:
+        first = Fault(kind=FaultKind.KILL, target="leader", after="master.accept#1", moment="after")
+        then = Fault(kind=FaultKind.KILL, target="leader", after="master.lead#2", moment=moment)
+        ran = run_plan(SMALL.model_copy(update={"fault": [first, then]}))
+        assert ran.broken is None
+        assert ran.cluster is not None
+        assert ran.cluster.judge.seen["master.lead"] >= 3 - (moment == "unkept")
+
+
 def test_what_breaks_is_counted_by_property(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = Broken(Catch.LEAK, "leak: of offer 1", "")
 
-    def run(plan: Plan) -> tuple[bool, Broken | None]:
-        return True, odd if plan.fault[0].kind is FaultKind.DEPOSE else None
+    def run(plan: Plan) -> Result:
+        return True, odd if plan.fault[0].kind is FaultKind.DEPOSE else None, ""
 
     monkeypatch.setattr(exhaustive, "_run", run)
     counts = exhaust(SMALL, Here())
@@ -93,3 +100,64 @@ def test_the_command_says_what_was_left_out(capsys: pytest.CaptureFixture[str]) 
     assert said["planned"] > 900
     assert main(["exhaust", "--plan", "nonesuch"]) == 5
     assert "nonesuch" in capsys.readouterr().err
+
+
+# ---- what was run is not run again -------------------------------------------------------------
+
+
+def test_another_process_goes_on_where_one_was_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file ends in the middle of a line."""
+    ran: list[Plan] = []
+    odd = Broken(Catch.LEAK, "leak: of offer 1", "", exit_code=1)
+
+    def run(plan: Plan) -> Result:
+        ran.append(plan)
+        return True, odd if len(ran) == 30 else None, ""
+
+    monkeypatch.setattr(exhaustive, "_run", run)
+    file = tmp_path / "some" / "runs.ndjson"
+    first = exhaust(SMALL, Here(), most=100, time_s=0.0, kept=file)
+    assert (first.runs, first.resumed) == (0, 0)
+    half = exhaust(SMALL, Here(), most=100, kept=file)
+    assert (half.runs, half.resumed, len(ran)) == (100, 0, 100)
+    file.write_text(file.read_text()[:-40])
+    again = exhaust(SMALL, Here(), most=100, kept=file)
+    assert (again.runs, again.resumed, len(ran)) == (100, 75, 125)
+    assert [(broken, times) for _, broken, times in again.broken.values()] == [(odd, 1)]
+    whole = exhaust(SMALL, Here(), most=100, kept=file)
+    assert (whole.runs, whole.resumed, len(ran)) == (100, 100, 125)
+
+
+def test_what_is_of_other_plans_or_other_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exhaustive, "_run", lambda plan: (True, None, ""))
+    file = tmp_path / "runs.ndjson"
+    words = ["exhaust", "--resume", str(file), "--json"]
+    assert main([*words, "--runs", "30"]) == 2
+    assert main([*words, "--runs", "60"]) == 5
+    assert "is of other plans, or of other code" in capsys.readouterr().err
+    monkeypatch.setattr(resuming, "PACKAGES", ("mesos_ref",))
+    assert main([*words, "--runs", "30"]) == 5
+    file.write_text("no JSON\n")
+    assert main([*words, "--runs", "30"]) == 5
+    assert "holds no runs to go on from" in capsys.readouterr().err
+
+
+def test_a_failure_of_the_harness_is_counted_and_the_others_are_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(plan: Plan, limit_s: float) -> Ran:
+        if plan.fault[0].kind is FaultKind.DEPOSE:
+            raise ZeroDivisionError("of the harness")
+        return Ran(None)
+
+    sites = exhaustive.sites_of(SMALL)
+    monkeypatch.setattr(exhaustive, "sites_of", lambda plan: sites[:2])
+    monkeypatch.setattr(exhaustive, "run_plan", run)
+    assert main(["exhaust"]) == 5
+    said = capsys.readouterr().out
+    assert said.count("HARNESS FAILED (1 times): ZeroDivisionError: of the harness, with {") == 2
+    assert "all of them run" in said

@@ -1,8 +1,9 @@
 """Plans nobody thought of: whatever is drawn must conform, settle, and be the same when kept.
 
-With all single faults of a small plan (test_exhaustive), and the scenarios, these are over a
-thousand different plans that CI runs on the code as it is; an alarm in any of them is a failure.
-The nightly run has all pairs of faults, and an hour of search besides: over twenty thousand.
+CI runs a thousand drawn plans on the code as it is, most of them little, and an alarm in any of
+them is a failure; all single faults of a small plan (test_exhaustive) and the scenarios come on
+top.  The nightly run has twenty thousand of all strategies (`mesos-chaos search --runs 20000`), and
+all pairs of faults.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mesos_chaos.plan import Plan
-from mesos_chaos.search.drawing import BRIEF
+from mesos_chaos.search.breaking import what_broke
+from mesos_chaos.search.dice import Seeded
+from mesos_chaos.search.drawing import BRIEF, LITTLE, draw_plan
 from mesos_chaos.search.strategies import plans
 from mesos_chaos.sim.run import simulate
 
 BRIEF_ONES = 60
 OTHERS = 10
+LITTLE_ONES = 930
 
 
 def judged(plan: Plan) -> None:
@@ -31,6 +35,20 @@ def judged(plan: Plan) -> None:
 
 
 @pytest.mark.slow
+def test_hundreds_of_little_plans_raise_no_false_alarm(pytestconfig: pytest.Config) -> None:
+    """Drawn without Hypothesis, which would take as long as the runs."""
+    seed = pytestconfig.getoption("hypothesis_seed")
+    drawn = [draw_plan(Seeded(f"little/{seed}/{n}"), LITTLE) for n in range(LITTLE_ONES)]
+    assert len({plan.model_dump_json() for plan in drawn}) == LITTLE_ONES
+    alarms = [(plan, broken) for plan in drawn if (broken := what_broke(plan)) is not None]
+    assert not alarms, f"{len(alarms)}, the first: {alarms[0]}"
+
+
+def test_ci_runs_a_thousand_drawn_plans() -> None:
+    assert BRIEF_ONES + OTHERS + LITTLE_ONES == 1_000
+
+
+@pytest.mark.slow
 @settings(max_examples=BRIEF_ONES, suppress_health_check=[HealthCheck.too_slow])
 @given(plans(BRIEF))
 def test_a_brief_plan_conforms_and_settles(plan: Plan) -> None:
@@ -41,13 +59,6 @@ def test_a_brief_plan_conforms_and_settles(plan: Plan) -> None:
 @settings(max_examples=OTHERS, suppress_health_check=[HealthCheck.too_slow])
 @given(plans())
 def test_a_drawn_plan_conforms_and_settles(plan: Plan) -> None:
-    judged(plan)
-
-
-@pytest.mark.nightly
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
-@given(plans())
-def test_a_thousand_drawn_plans_conform_and_settle(plan: Plan) -> None:
     judged(plan)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.cli import EXIT_USAGE
+from mesos_chaos.cli.search import seconds
 from mesos_chaos.plan import PlanError, load_scenario
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ something.  The counts that are printed say whether all was run.
   mesos-chaos exhaust                      one task of a command: about a CPU minute
   mesos-chaos exhaust --small custom       two tasks on an executor of the framework's own
   mesos-chaos exhaust --pairs --jobs 2     an hour or so
+  mesos-chaos exhaust --pairs --time 20m --resume pairs.ndjson      some of it, until all is run
 
-  exit codes: 0 nothing is broken · 1, 3, 4 the worst that is, as of `run` · 2 not all was run
+  exit codes: 0 nothing is broken · 1, 3, 4 the worst that is, as of `run` · 2 not all was run ·
+              5 wrong use, or the harness failed
 """
 
 
@@ -41,6 +45,8 @@ def add(subparsers: Any, help_text: str) -> None:
     given("--plan", metavar="SCENARIO", help="this plan instead; its own faults are left out")
     given("--pairs", action="store_true", help="two faults in each run")
     given("--runs", type=int, metavar="N", help="only the first N")
+    given("--time", type=seconds, metavar="T", help="begin nothing after so long, as 20m")
+    given("--resume", type=Path, metavar="FILE", help="keep there what was run, and go on from it")
     given("--jobs", type=int, default=1, metavar="J", help="at once (default 1)")
     given("--dir", type=Path, default=Path("found"), help="where plans are kept (default found)")
     given("--json", action="store_true", help="print JSON, no progress")
@@ -50,29 +56,39 @@ def add(subparsers: Any, help_text: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """The worst of what was found, as an exit code."""
-    from mesos_chaos.search import exhaustive, workers
     from mesos_chaos.search.keeping import keep
+    from mesos_chaos.search.resuming import ResumeError
 
     try:
-        plan = _plan(args)
-    except PlanError as error:
+        counts = _exhaust(args)
+    except (PlanError, ResumeError, OSError) as error:
         print(f"mesos-chaos exhaust: {error}", file=sys.stderr)
         return EXIT_USAGE
+    files = [keep(args.dir, plan, broken) for plan, broken, _ in counts.broken.values()]
+    _print(args, counts, [str(kept["scenario"]) for kept in files])
+    codes = {broken.exit_code for _, broken, _ in counts.broken.values()}
+    worst = next((code for code in (4, 1, 3) if code in codes), 0)
+    if counts.harness:
+        return EXIT_USAGE
+    return worst or (0 if counts.finished else 2)
+
+
+def _exhaust(args: argparse.Namespace) -> Counts:
+    from mesos_chaos.search import exhaustive, workers
+
+    plan = _plan(args)
     quiet = args.json or args.quiet
     executor = workers.Here() if args.jobs == 1 else workers.processes(args.jobs)
     with executor:
-        counts = exhaustive.exhaust(
+        return exhaustive.exhaust(
             plan,
             executor,
             args.pairs,
             args.runs,
             (lambda line: None) if quiet else (lambda line: print(line, flush=True)),
+            time_s=math.inf if args.time is None else args.time,
+            kept=args.resume,
         )
-    files = [keep(args.dir, plan, broken) for plan, broken, _ in counts.broken.values()]
-    _print(args, counts, [str(kept["scenario"]) for kept in files])
-    codes = {broken.exit_code for _, broken, _ in counts.broken.values()}
-    worst = next((code for code in (4, 1, 3) if code in codes), 0)
-    return worst or (0 if counts.finished else 2)
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -90,8 +106,11 @@ def _print(args: argparse.Namespace, counts: Counts, files: list[str]) -> None:
             for (name, (_, broken, times)), file in zip(counts.broken.items(), files)
         ]
         facts = {"sites": counts.sites, "planned": counts.planned, "runs": counts.runs}
-        print(json.dumps({**facts, "struck": counts.struck, "broken": listed}))
+        told = {"struck": counts.struck, "broken": listed, "harness": dict(counts.harness)}
+        print(json.dumps({**facts, **told}))
         return
+    for line, times in counts.harness.items():
+        print(f"HARNESS FAILED ({times} times): {line}")
     for (_, broken, times), file in zip(counts.broken.values(), files):
         print(f"BROKEN  {broken.kind} ({times} times): {broken.says}\n  {file}")
     print(counts.text())

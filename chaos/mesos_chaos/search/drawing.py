@@ -61,11 +61,16 @@ class Taste:
     most_faults: int = MOST_FAULTS
     most_items: int = 8  #: of each framework
     most_foreign_calls: int = 160
+    most_nodes: int = 3  #: masters, and agents
 
 
 EVERYTHING = Taste()
 #: Plans that take a third of the time: where they see what others do, more of them see more.
-BRIEF = Taste(most_faults=4, most_items=3, most_foreign_calls=40)
+BRIEF = Taste(
+    most_faults=4, most_items=3, most_foreign_calls=40
+)  #: Plans of some two hundred records, a dozen in a CPU second.
+LITTLE = Taste(most_faults=2, most_items=1, most_nodes=2, features=("custom", "timers"))
+
 #: Of each tier, what it has: custom executors, rivals and foreign schedulers are simulated in the
 #: first alone.  Runs on real processes take seconds each, so what is drawn for them is brief.
 OF_TIERS: dict[int, Taste] = {
@@ -93,8 +98,8 @@ def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:
     """Up to three masters and three agents, perhaps with hasty timers and a foreign framework."""
     foreign = int("foreign" in taste.features and dice.maybe())
     return Cluster(
-        masters=dice.between(1, 3),
-        agents=dice.between(1, 3),
+        masters=dice.between(1, taste.most_nodes),
+        agents=dice.between(1, taste.most_nodes),
         uneven="uneven" in taste.features and dice.maybe(0.4),
         foreign=foreign,
         foreign_calls=dice.between(20, taste.most_foreign_calls) if foreign else 20,

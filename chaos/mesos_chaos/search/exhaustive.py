@@ -8,17 +8,24 @@ sample.  For pairs, each first fault is run once to see which sites are reached 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mesos_chaos.plan import Cluster, Expect, Fault, FaultKind, Plan, Workload
 from mesos_chaos.search.breaking import Broken, run_plan
+from mesos_chaos.search.resuming import Result, Resumed
 
 NAME = "small"
 SETTLES_S = 120.0
 CHUNK = 25  #: runs that are handed out at once
+AHEAD = 8  #: chunks that are under way while one is taken
+TELL_S = 5.0
 
 #: Two masters, one agent, one framework with one item; timers that let everything end soon.
 SMALL = Plan(
@@ -115,12 +122,16 @@ class Counts:
     planned: int = 0
     runs: int = 0
     struck: int = 0  #: runs in which every fault found its target
+    resumed: int = 0  #: runs of an earlier process
     broken: dict[str, tuple[Plan, Broken, int]] = field(default_factory=dict)
+    harness: Counter[str] = field(default_factory=Counter)  #: how the harness itself failed
 
-    def add(self, plan: Plan, struck: bool, broken: Broken | None) -> None:
+    def add(self, plan: Plan, struck: bool, broken: Broken | None, harness: str) -> None:
         """Take in a run."""
         self.runs += 1
         self.struck += struck
+        if harness:
+            self.harness[harness] += 1
         if broken is not None:
             first, first_broken, times = self.broken.get(broken.property, (plan, broken, 0))
             self.broken[broken.property] = (first, first_broken, times + 1)
@@ -133,22 +144,30 @@ class Counts:
     def text(self) -> str:
         """In a line."""
         end = "all of them run" if self.finished else f"{self.runs} run"
+        before = f" ({self.resumed} of them before)" if self.resumed else ""
         return (
-            f"{self.sites} sites, {self.planned} plans, {end}; "
+            f"{self.sites} sites, {self.planned} plans, {end}{before}; "
             f"in {self.struck} every fault struck; {len(self.broken)} properties broken"
         )
 
 
-def run_all(plans: list[str]) -> list[tuple[bool, Broken | None]]:
+def run_all(plans: list[str]) -> list[Result]:
     """Run each of these plans: whether all its faults found their targets, and what it broke."""
     return [_run(Plan.model_validate_json(text)) for text in plans]
 
 
-def _run(plan: Plan) -> tuple[bool, Broken | None]:
-    ran = run_plan(plan, 60.0)
+def _run(plan: Plan) -> Result:
+    try:
+        ran = run_plan(plan, 60.0)
+    except Exception as error:
+        return False, None, f"{type(error).__name__}: {error}, with {_text(plan)}"
     done = [] if ran.result is None else ran.result.faults_done
     struck = len(done) == len(plan.fault) and not any("nobody" in line for line in done)
-    return struck, ran.broken
+    return struck, ran.broken, ""
+
+
+def _text(plan: Plan) -> str:
+    return plan.model_dump_json(exclude_defaults=True)
 
 
 def exhaust(
@@ -157,26 +176,50 @@ def exhaust(
     in_pairs: bool = False,
     most: int | None = None,
     tell: Callable[[str], object] = lambda line: None,
+    *,
+    time_s: float = math.inf,
+    kept: Path | None = None,
 ) -> Counts:
-    """Run every single fault of `plan`, or every pair; at most so many runs."""
+    """Run every single fault of `plan`, or every pair; at most so many runs, or for so long.
+
+    What was run is kept in the file `kept`, and not run again by who is given it, too.  Raises
+    `ResumeError` where that is of other plans or other code.
+    """
     counts = Counts(sites=len(sites_of(plan)))
     chosen = list(pairs(plan)) if in_pairs else singles(plan)
     counts.planned = len(chosen)
-    for chunk, results in _handed_out(chosen[:most], executor):
-        for one, (struck, broken) in zip(chunk, results):
-            counts.add(one, struck, broken)
-        tell(f"  {counts.runs} of {counts.planned} run, {len(counts.broken)} properties broken")
+    wanted = chosen[:most]
+    chunks = [wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)]
+    resumed = Resumed(kept, map(_text, wanted))
+    for n, results in sorted(resumed.done.items()):
+        _count(counts, chunks[n], results)
+    counts.resumed = counts.runs
+    began_s = told_s = time.monotonic()
+    todo = (n for n in range(len(chunks)) if n not in resumed.done)
+    in_time = itertools.takewhile(lambda _: time.monotonic() < began_s + time_s, todo)
+    for n, results in _handed_out(chunks, in_time, executor):
+        resumed.keep(n, results)
+        _count(counts, chunks[n], results)
+        if time.monotonic() > told_s + TELL_S:
+            told_s = time.monotonic()
+            took = f"{told_s - began_s:5.0f} s"
+            many = f"{counts.runs} of {counts.planned} run"
+            tell(f"  {took}  {many}, {len(counts.broken)} properties broken")
     return counts
 
 
+def _count(counts: Counts, chunk: list[Plan], results: list[Result]) -> None:
+    for plan, result in zip(chunk, results):
+        counts.add(plan, *result)
+
+
 def _handed_out(
-    plans: list[Plan], executor: Executor
-) -> Iterator[tuple[list[Plan], Iterable[tuple[bool, Broken | None]]]]:
-    """Plans in chunks, with their results, a few chunks ahead of what is taken."""
-    chunks = [plans[at : at + CHUNK] for at in range(0, len(plans), CHUNK)]
-    texts = ([p.model_dump_json(exclude_defaults=True) for p in chunk] for chunk in chunks)
-    futures = (executor.submit(run_all, text) for text in texts)
-    ahead = list(itertools.islice(futures, 8))
-    for chunk in chunks:
-        yield chunk, ahead.pop(0).result()
+    chunks: list[list[Plan]], todo: Iterator[int], executor: Executor
+) -> Iterator[tuple[int, list[Result]]]:
+    """Chunks with their results, a few chunks ahead of what is taken."""
+    futures = ((n, executor.submit(run_all, [_text(one) for one in chunks[n]])) for n in todo)
+    ahead = list(itertools.islice(futures, AHEAD))
+    while ahead:
+        n, future = ahead.pop(0)
+        yield n, future.result()
         ahead += itertools.islice(futures, 1)

@@ -252,8 +252,9 @@ class Election:
         if not able:
             self.loop.after(DETECT_US, self._elect)
             return
-        self.leader = self.loop.random("election").choice(able)
+        leader = self.leader = self.loop.random("election").choice(able)
         self.epoch += 1
-        self.leader.lead(self.epoch)
-        for tell in self.seen:
-            tell(self.epoch, self.leader.name)
+        leader.lead(self.epoch)
+        if self.leader is leader:  # or a fault has struck it for that
+            for tell in self.seen:
+                tell(self.epoch, leader.name)
