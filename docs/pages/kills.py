@@ -126,16 +126,28 @@ def kills_page() -> str:
         "## Each mutant of shells, in virtual time",
         table(("mutant", "breaks", "caught", "scenario", "property"), _shells()),
         "## Generic mutants",
-        f"Of {len(generic)} edits of the cores, drawn from seed 0, "
-        f"{sum(row['caught'] for row in generic)} are caught. "
-        f"{sum(row['reaching'] == 0 for row in generic)} are at lines that no plan of the survey "
-        "comes to; those count as survivors.",
+        _generic_figures(generic),
         table(("kind of edit", "mutants", "caught"), _edits(generic)),
         "### Survivors that were looked at",
         "A survivor is no bug, or a gap in the checking. "
         + "; ".join(f"*{kind}*: {says}" for kind, says in WHY.items())
         + ".",
         table(("mutant", "edit", "which", "why"), _explained()),
+    )
+
+
+def _generic_figures(generic: Sequence[Mapping[str, Any]]) -> str:
+    """How many are caught: of all, and of those that change anything anybody can see."""
+    caught = sum(row["caught"] for row in generic)
+    alive = [row for row in generic if not row["caught"]]
+    alike = [r for r in alive if explained().get(r["id"], {}).get("is") == "equivalent"]
+    unseen = sum(row["reaching"] == 0 for row in alive)
+    return (
+        f"Of {len(generic)} edits of the cores, drawn from seed 0, "
+        f"{_share(caught, len(generic))} are caught. Survivors that were looked at and found "
+        f"*equivalent* are no bugs: without those {len(alike)} it is "
+        f"{_share(caught, len(generic) - len(alike))}. All others count as missed, whether they "
+        f"were looked at or not, and so do {unseen} at lines that no plan of the survey comes to."
     )
 
 

@@ -50,6 +50,10 @@ class Allocator(Protocol):
         """
         ...
 
+    def total(self) -> dict[str, int]:
+        """What all registered agents bring, in thousandths by name: for checks."""
+        ...
+
     def charged(self) -> dict[tuple[str, str], dict[str, int]]:
         """What is charged to each (framework, role), in thousandths by name: for checks."""
         ...

@@ -91,6 +91,10 @@ class Drf:
         self._forget_if_empty(claimant)
         self._stale[claimant] = None
 
+    def total(self) -> Amounts:
+        """What all registered agents bring, in thousandths by name."""
+        return dict(self._total)
+
     def charged(self) -> dict[tuple[str, str], Amounts]:
         """What is charged to each (framework, role), in thousandths by name."""
         return {claimant: dict(amounts) for claimant, amounts in self._charged.items()}

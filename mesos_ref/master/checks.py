@@ -47,7 +47,7 @@ def _accounts_of(agent: Agent) -> Iterator[str]:
 
 
 def _charges(m: State) -> Iterator[str]:
-    """S4: the allocator charges what the tables say."""
+    """S4: the allocator charges what the tables say, and shares are of what there is (ALC-28)."""
     due: dict[tuple[str, str], dict[str, int]] = {}
 
     def charge(framework_id: str, role: str, amount: Resources) -> None:
@@ -73,6 +73,12 @@ def _charges(m: State) -> Iterator[str]:
             mine[name] = mine.get(name, 0) + milli
     if m.allocator.role_charged() != roles:
         yield f"charged {m.allocator.role_charged()} by role, but due is {roles} (S4)"
+    total: dict[str, int] = {}
+    for agent in m.agents.values():
+        for name, milli in agent.total.scalars.items():
+            total[name] = total.get(name, 0) + milli
+    if m.allocator.total() != total:
+        yield f"shares are of {m.allocator.total()}, but there is {total} (ALC-28)"
 
 
 # Tables and their indexes -------------------------------------------------------------------------

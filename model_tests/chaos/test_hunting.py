@@ -81,7 +81,14 @@ def test_single_faults_take_turns_with_other_plans() -> None:
     tiny = [replace(seen("", 0.1, here=1), one=Try("single", "custom", n)) for n in range(6)]
     others = [seen(name, 0.1, here=1) for name in ("a", "b")]
     found = Survey("", others + tiny).reaching(HERE)
-    assert [one.one.strategy == "brief" for one in found] == 2 * [True, *3 * [False]]
+    assert [one.one.strategy == "brief" for one in found] == 2 * [True, *2 * [False]] + [False] * 2
+
+
+def test_ways_of_drawing_take_turns() -> None:
+    ways = ("brief", "brief", "strangers", "losses", "losses")
+    plans = [replace(seen("", 0.1, here=9 - n), one=Try(way, way, n)) for n, way in enumerate(ways)]
+    found = Survey("", plans).reaching(HERE)
+    assert [one.one.seed for one in found] == [0, 2, 3, 1, 4]
 
 
 def test_each_plan_is_tried_once_and_those_of_the_corpus_only_as_hints() -> None:
@@ -92,7 +99,8 @@ def test_each_plan_is_tried_once_and_those_of_the_corpus_only_as_hints() -> None
     assert len(set(hinted)) == len(hinted)
     assert first[0] in hinted
     assert free[:3] == [*SMALL_ONES, first[1]]
-    assert {one.strategy for one in free} == {"small", "brief", "drawn", "scenario"}
+    ways = {"small", "strangers", "losses", "brief", "scenario"}
+    assert {one.strategy for one in free} == ways
 
 
 def test_a_survey_is_kept_until_the_cores_change(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.network import End
 from mesos_chaos.sim.open_ends import forgotten
 from mesos_chaos.sim.run import simulate
+from mesos_ref.step import Answer
 
 PLAN = Plan(
     cluster=Cluster(masters=1, agents=1, foreign=1, foreign_calls=30),
@@ -36,6 +37,44 @@ def test_a_stream_that_nobody_hung_up_is_told() -> None:
     cluster.masters["m1"]._streams["old-stream"] = ends[1]
     assert forgotten(cluster) == ["m1: stream old-stream is open, and nobody's"]
     assert "m1: stream old-stream is open, and nobody's" in cluster.leaks()
+
+
+def test_a_connection_that_an_agent_or_a_scheduler_did_not_close_is_told() -> None:
+    cluster = settled()
+    agent, own = cluster.agents["a1"], cluster.schedulers["own"]
+    assert len(agent.links) == len(own.streams) == 1
+    ends: tuple[End[object], End[object]] = cluster.network.connect("a1", "m1")
+    agent._links["old-link"] = ends[0]
+    own._ends["old"] = "old-stream", ends[0]
+    assert forgotten(cluster) == [
+        "a1: link old-link is open, and nobody's",
+        "own: stream old-stream is open, and nobody's",
+    ]
+
+
+def test_an_operator_is_answered_what_is_so() -> None:
+    cluster = settled()
+    master, own = cluster.masters["m1"], cluster.schedulers["own"]
+    framework = own.kept["framework_id"]
+    master.tear_down("never-was")
+    master.tear_down(framework)
+    master.tear_down(framework)
+    assert master.misanswered == []
+    master._operators["asked"] = 200
+    master.perform(Answer("asked", 400))
+    assert master.misanswered == ["an operator's teardown was answered with 400, not 200"]
+    assert "m1: an operator's teardown was answered with 400, not 200" in cluster.leaks()
+
+
+def test_an_update_that_is_given_twice_is_told() -> None:
+    """UPD-12: one life of a framework's code is given each update once."""
+    cluster = settled()
+    own = cluster.schedulers["own"]
+    own._note("t", b"1")
+    own._note("t", b"2")
+    assert own.mistold == []
+    own._note("t", b"1")
+    assert own.mistold == ["was given an update of t twice"]
 
 
 def test_an_executor_that_has_ended_and_is_shown_is_told() -> None:

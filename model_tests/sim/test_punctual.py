@@ -12,6 +12,7 @@ from mesos_spec.tools.judging.trace import Header, Heard, Record, Trace
 CONFIG = {
     "agent_ping_timeout_us": 1_000_000,
     "max_agent_ping_timeouts": 2,
+    "allocation_interval_us": 1_000_000,
     "executor_shutdown_grace_us": 3_000_000,
     "executor_registration_timeout_us": 2_000_000,
 }
@@ -34,6 +35,27 @@ ENDING: dict[str, Any] = {"executors/f/e": {"phase": "terminating"}}
 TOLD = Record(seq=0, now=0, view=ENDING)
 BORN = Record(seq=0, now=0, view={"executors/f/e": {"phase": "registering"}})
 TOLD_LATER = Record(seq=1, now=1_000_000, view=ENDING)
+FILTERED: dict[str, Any] = {"filters/f/a/*": [{"cpus": 1000}]}
+DECLINED = Record(
+    seq=0,
+    now=0,
+    heard=Heard(msg={"decline": {"filters": {"refuse_seconds": 3.0}}}),
+    view=FILTERED,
+)
+DECLINED_NEGATIVELY = Record(
+    seq=0,
+    now=0,
+    heard=Heard(msg={"decline": {"filters": {"refuse_seconds": -1.0}}}),
+    whole=FILTERED,
+)
+ACCEPTED = Record(seq=1, now=1_000_000, heard=Heard(msg={"accept": {}}), view=FILTERED)
+DECLINED_SHORTLY = Record(
+    seq=0,
+    now=0,
+    heard=Heard(msg={"decline": {"filters": {"refuse_seconds": 0.1}}}),
+    view=FILTERED,
+)
+FREE_AGAIN = Record(seq=2, now=2_000_000, view={"filters/f/a/*": None})
 STILL = Record(seq=1, now=2_000_000, view=ENDING)
 
 
@@ -46,6 +68,11 @@ STILL = Record(seq=1, now=2_000_000, view=ENDING)
         ("agent", [TOLD], ENDING, 3_000_000, "executors/f/e"),
         ("agent", [TOLD, STILL], ENDING, 3_000_000, "executors/f/e"),
         ("agent", [BORN, TOLD_LATER], ENDING, 4_000_000, "executors/f/e"),
+        ("master", [DECLINED], FILTERED, 3_000_000, "filters/f/a/*"),
+        ("master", [DECLINED_NEGATIVELY], FILTERED, 5_000_000, "filters/f/a/*"),
+        ("master", [DECLINED, ACCEPTED], FILTERED, 6_000_000, "filters/f/a/*"),
+        ("master", [DECLINED_SHORTLY], FILTERED, 1_000_000, "filters/f/a/*"),
+        ("master", [DECLINED, FREE_AGAIN], FILTERED, None, ""),
         ("master", [PING, PONG], {}, None, ""),
         ("master", [PING, GONE], {}, None, ""),
     ],

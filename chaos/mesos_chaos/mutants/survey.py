@@ -5,7 +5,7 @@ ones.  So the plans are run once without any mutant, with every line of the core
 then tries first those that come to the mutant's lines often and cheaply, and knows at once that
 none does.  This is no hint of whoever wrote the mutant: it follows from where the edit is.
 
-A survey is kept as a file, and made anew when the cores have changed.
+A survey is kept as a file, and made anew when the cores have changed, or what draws the plans.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ from mesos_chaos.search.breaking import run_plan
 
 PLAN_S = 60.0
 MEAN_S = 6.0  #: of CPU time, that a plan may take on average
-VERSION = 3
+VERSION = 4
+#: What says which plans there are.
+DRAWN_BY = tuple(
+    f"mesos_chaos.{name}"
+    for name in ("mutants.tries", "search.drawing", "search.exhaustive", "search.portfolio")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class Survey:
     def reaching(self, mutant: Mutant) -> list[Seen]:
         """The plans that come to the mutant's lines: those first that do so often and cheaply.
 
-        Single faults of tiny plans, in no order, take turns with the others.
+        Ways of drawing take turns, since each sees what others do not; and so do single faults of
+        tiny plans, in no order.
         """
         lines = [f"{mutant.module}:{line}" for line in edited_lines(mutant)]
         total = Counter[str]()
@@ -80,7 +86,11 @@ def _in_turns(found: list[Seen]) -> list[Seen]:
     tiny = [one for one in found if one.one.strategy == "single"]
     others = [one for one in found if one.one.strategy != "single"]
     tiny.sort(key=lambda one: hashlib.sha256(one.one.text.encode()).digest())
-    turns = zip_longest(others, tiny[0::3], tiny[1::3], tiny[2::3])
+    ways: dict[str, list[Seen]] = {}
+    for one in others:
+        ways.setdefault(one.one.strategy, []).append(one)
+    mixed = [one for turn in zip_longest(*ways.values()) for one in turn if one is not None]
+    turns = zip_longest(mixed, tiny[0::2], tiny[1::2])
     return [one for turn in turns for one in turn if one is not None]
 
 
@@ -118,9 +128,9 @@ def _plant() -> None:
 
 
 def digest() -> str:
-    """Of the sources of all modules that are surveyed."""
+    """Of the sources of all modules that are surveyed, and of those that draw the plans."""
     every = hashlib.sha256(str(VERSION).encode())
-    for module in MODULES:
+    for module in (*MODULES, *DRAWN_BY):
         every.update(_file(module).read_bytes())
     return every.hexdigest()
 

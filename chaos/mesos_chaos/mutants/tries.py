@@ -2,8 +2,8 @@
 
 Plans of the corpus that have caught the mutant before, and scenarios that its file names, are its
 *hints*.  Two tiny plans come next, since most bugs show at once.  If there is a survey, the plans
-that reach the edited lines follow; then plans are drawn, brief ones and others, between the shipped
-scenarios, seed after seed.
+that reach the edited lines follow; then plans are drawn, of those with strangers, with losses, and
+brief ones in turn, between the shipped scenarios, seed after seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from mesos_chaos.mutants import Mutant
 from mesos_chaos.plan import Plan, load_scenario, shipped
 from mesos_chaos.search.dice import Seeded
-from mesos_chaos.search.drawing import BRIEF, draw_plan
+from mesos_chaos.search.drawing import BRIEF, LOSSES, STRANGERS, draw_plan
 from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM, singles
 from mesos_chaos.search.keeping import shipped_corpus
 from mesos_chaos.search.portfolio import Strategy, draw
@@ -23,11 +23,23 @@ from mesos_chaos.search.portfolio import Strategy, draw
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
 #: Scenarios that are tried before the others: much happens in little time.
 RICH = ("strangers_on_lost_agents", "everything_dies", "unruly_framework", "deposed_leader")
-DRAWN_EACH = 3  #: drawn plans before each scenario
+DRAWN_EACH = 6  #: drawn plans before each scenario
 TINY = {"command": SMALL, "custom": SMALL_CUSTOM}
 EVERY = 4  #: of all single faults of the tiny plans, every so manieth is surveyed
 #: How drawn plans of a survey are drawn, in turns.
-WAYS = ("brief", "brief", "brief", "drawn", "swarm", "hold-back")
+TASTES = {"brief": BRIEF, "strangers": STRANGERS, "losses": LOSSES}
+WAYS = (
+    "brief",
+    "strangers",
+    "losses",
+    "brief",
+    "strangers",
+    "drawn",
+    "losses",
+    "swarm",
+    "hold-back",
+)
+AFTERWARDS = ("strangers", "losses", "brief")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +67,14 @@ class Try:
             case "small":
                 return TINY[self.name]
             case "single":
-                return single_faults(self.name)[self.seed]
+                single = single_faults(self.name)[self.seed]
+                return single.model_copy(update={"seed": self.seed})
             case "corpus":
                 return shipped_corpus()[self.name].plan
             case "drawn":
                 return draw_plan(Seeded(f"hunt/{self.seed}"))
-            case "brief":
-                return draw_plan(Seeded(f"brief/{self.seed}"), BRIEF)
+            case "brief" | "strangers" | "losses":
+                return draw_plan(Seeded(f"{self.strategy}/{self.seed}"), TASTES[self.strategy])
             case "swarm" | "hold-back":
                 return draw(Strategy(self.strategy), f"hunt/{self.seed}")
             case _:
@@ -124,7 +137,8 @@ def _all(mutant: Mutant, hints: bool, seeds: int, first: Sequence[Try]) -> Itera
     for seed in range(seeds):
         for name in simulated():
             for _ in range(DRAWN_EACH):
-                yield Try("drawn" if drawn % 3 == 2 else "brief", "drawn", drawn)
+                way = AFTERWARDS[drawn % len(AFTERWARDS)]
+                yield Try(way, way, drawn)
                 drawn += 1
             if name not in hinted or seed >= SEEDS_WHERE:
                 yield Try("scenario", name, seed)

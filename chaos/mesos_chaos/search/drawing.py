@@ -32,6 +32,7 @@ SITES = (
     "master.admit",
     "master.forward",
     "master.lead",
+    "master.mark_unreachable",
     "master.offer",
     "master.subscribe",
     "scheduler.ack",
@@ -40,15 +41,49 @@ SITES = (
     "scheduler.hear_offers",
     "scheduler.hear_update",
 )
-#: Timers that are hasty together; each group is drawn by itself.
-TIMERS: tuple[dict[str, float], ...] = (
-    {"offer_timeout_s": 1.0, "status_update_retry_s": 0.3},
-    {"agent_ping_timeout_s": 0.3, "max_agent_ping_timeouts": 2, "agent_reregister_timeout_s": 1.0},
-    {"executor_registration_timeout_s": 0.5, "executor_reregistration_timeout_s": 0.5},
-    {"executor_shutdown_grace_s": 0.5},
+#: Those at which what is lost is missed most; some more often.
+LOSING = (
+    "agent.be_registered",
+    "agent.executor_updates",
+    "agent.register",
+    "agent.run",
+    "master.accept",
+    "master.accept",
+    "master.admit",
+    "master.lead",
+    "master.mark_unreachable",
+    "master.mark_unreachable",
+    "scheduler.call",
+    "scheduler.call",
 )
+#: Timers that are hasty together; each group is drawn by itself.
+TIMERS: dict[str, dict[str, float]] = {
+    "hasty-offers": {"offer_timeout_s": 1.0, "status_update_retry_s": 0.3},
+    "hasty-agents": {
+        "agent_ping_timeout_s": 0.3,
+        "max_agent_ping_timeouts": 2,
+        "agent_reregister_timeout_s": 1.0,
+    },
+    "hasty-executors": {
+        "executor_registration_timeout_s": 0.5,
+        "executor_reregistration_timeout_s": 0.5,
+    },
+    "hasty-ends": {"executor_shutdown_grace_s": 0.5},
+}
+IMPATIENT = {"ping_timeout_s": 0.5}  #: of agents, where masters ping as often
 COMMANDS = ("sleep 0.05", "sleep 0.4", "sleep 1.5")
-FEATURES = ("custom", "foreign", "rivals", "stillborn", "timers", "two", "uneven", "unruly")
+FEATURES = (
+    "custom",
+    "foreign",
+    "rivals",
+    "scarce",
+    "stillborn",
+    "two",
+    "uneven",
+    "unruly",
+    *TIMERS,
+)
+SCARCE_MB = 64  #: memory for two tasks, while there are processors for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +93,64 @@ class Taste:
     kinds: tuple[FaultKind, ...] = tuple(FaultKind)
     sites: tuple[str, ...] = SITES
     features: tuple[str, ...] = FEATURES
+    sure: tuple[str, ...] = ()  #: features that each plan has
     most_faults: int = MOST_FAULTS
     most_items: int = 8  #: of each framework
     most_foreign_calls: int = 160
     most_nodes: int = 3  #: masters, and agents
+    most_foreign: int = 1
+    most_times: int = 12  #: that a site is reached before a fault
+    targets: tuple[str, ...] = ()  #: whom faults strike, if they can; nobody: anybody
+    lasts_s: tuple[float, ...] = (0.2, 1.5, 4.0)
+    restarts_s: tuple[float, ...] = (0.3, 0.0, 1.5, 4.0)
+    least_agents: int = 1
+    impatient: bool = True  #: hasty agents do not wait long for a master either
+
+    def has(self, dice: Dice, feature: str, share: float = 0.5) -> bool:
+        """Whether a plan has that feature; if it may, for about that share of them."""
+        return feature in self.sure or (feature in self.features and dice.maybe(share))
 
 
 EVERYTHING = Taste()
 #: Plans that take a third of the time: where they see what others do, more of them see more.
-BRIEF = Taste(
-    most_faults=4, most_items=3, most_foreign_calls=40
-)  #: Plans of some two hundred records, a dozen in a CPU second.
-LITTLE = Taste(most_faults=2, most_items=1, most_nodes=2, features=("custom", "timers"))
+BRIEF = Taste(most_faults=4, most_items=3, most_foreign_calls=40)
+#: Plans of some two hundred records, a dozen in a CPU second.
+LITTLE = Taste(most_faults=2, most_items=1, most_nodes=2, features=("custom", *TIMERS))
 
 #: Of each tier, what it has: custom executors, rivals and foreign schedulers are simulated in the
 #: first alone.  Runs on real processes take seconds each, so what is drawn for them is brief.
 OF_TIERS: dict[int, Taste] = {
     1: EVERYTHING,
-    2: Taste(features=("timers", "two")),
-    3: Taste(features=("timers", "two"), most_faults=3, most_items=3),
+    2: Taste(features=(*TIMERS, "two"), impatient=False),
+    3: Taste(features=(*TIMERS, "two"), impatient=False, most_faults=3, most_items=3),
 }
+#: Plans in which frameworks that nobody here wrote have a cluster nearly to themselves.
+STRANGERS = Taste(
+    features=("custom", "scarce", "uneven", *TIMERS),
+    sure=("foreign",),
+    most_faults=2,
+    most_items=1,
+    most_foreign=2,
+    most_foreign_calls=120,
+)
+#: Plans in which agents and masters come and go so often, that agents are given up.
+LOSSES = Taste(
+    kinds=(FaultKind.KILL, FaultKind.CUT, FaultKind.PAUSE, FaultKind.DEPOSE),
+    sites=LOSING,
+    sure=("foreign", "hasty-agents"),
+    most_times=3,
+    most_items=3,
+    targets=("agent:any", "agent:1", "leader"),
+    lasts_s=(1.5, 4.0),
+    restarts_s=(2.5, 0.3, 4.0),
+    most_foreign_calls=80,
+    least_agents=2,
+)
 
 
 def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
     """A whole plan; it must conform, and settle after the heal."""
-    two = "two" in taste.features and dice.maybe(0.4)
+    two = taste.has(dice, "two", 0.4)
     names = ("alpha", "beta") if two else ("alpha",)
     many = dice.between(0, taste.most_faults)
     return Plan(
@@ -96,34 +164,38 @@ def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
 
 def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:
     """Up to three masters and three agents, perhaps with hasty timers and a foreign framework."""
-    foreign = int("foreign" in taste.features and dice.maybe())
+    foreign = taste.has(dice, "foreign") * dice.between(1, taste.most_foreign)
     return Cluster(
         masters=dice.between(1, taste.most_nodes),
-        agents=dice.between(1, taste.most_nodes),
-        uneven="uneven" in taste.features and dice.maybe(0.4),
+        agents=dice.between(taste.least_agents, taste.most_nodes),
+        mem_mb=SCARCE_MB if taste.has(dice, "scarce", 0.2) else 4096,
+        uneven=taste.has(dice, "uneven", 0.4),
         foreign=foreign,
         foreign_calls=dice.between(20, taste.most_foreign_calls) if foreign else 20,
-        timers=draw_timers(dice) if "timers" in taste.features else {},
+        timers=draw_timers(dice, taste),
     )
 
 
-def draw_timers(dice: Dice) -> dict[str, float]:
+def draw_timers(dice: Dice, taste: Taste = EVERYTHING) -> dict[str, float]:
     """Some of the groups."""
-    return {name: value for group in TIMERS if dice.maybe(0.4) for name, value in group.items()}
+    groups = {name: group for name, group in TIMERS.items() if taste.has(dice, name)}
+    if taste.impatient and "hasty-agents" in groups:
+        groups["impatient"] = IMPATIENT
+    return {name: value for group in groups.values() for name, value in group.items()}
 
 
 def draw_workload(dice: Dice, taste: Taste, name: str) -> Workload:
     """A framework called `name` with a little work."""
-    custom = "custom" in taste.features and dice.maybe(0.4)
+    custom = taste.has(dice, "custom", 0.4)
     return Workload(
         name=name,
         items=dice.between(1, taste.most_items),
         command=dice.pick(COMMANDS),
         cpus=dice.pick((0.5, 0.2, 2.0)),
         executor="custom" if custom else "command",
-        stillborn=int(custom and "stillborn" in taste.features and dice.maybe(0.2)),
-        unruly="unruly" in taste.features and dice.maybe(0.3),
-        rivals=int("rivals" in taste.features and dice.maybe(0.2)),
+        stillborn=int(custom and taste.has(dice, "stillborn", 0.2)),
+        unruly=taste.has(dice, "unruly", 0.3),
+        rivals=int(taste.has(dice, "rivals", 0.2)),
     )
 
 
@@ -146,12 +218,13 @@ def draw_fault(dice: Dice, taste: Taste, schedulers: Sequence[str]) -> Fault:
     kind = dice.pick(taste.kinds)
     at_site = dice.maybe()
     moment: dict[str, Any] = (
-        {"after": f"{dice.pick(taste.sites)}#{dice.between(1, 12)}"}
+        {"after": f"{dice.pick(taste.sites)}#{dice.between(1, taste.most_times)}"}
         if at_site
         else {"at_s": dice.between(0, 60) / 10}
     )
-    target = dice.pick(targets(kind, schedulers))
-    return Fault(kind=kind, target=target, **moment, **_details(dice, kind))
+    among = targets(kind, schedulers)
+    target = dice.pick([one for one in among if one in taste.targets] or among)
+    return Fault(kind=kind, target=target, **moment, **_details(dice, taste, kind))
 
 
 def targets(kind: FaultKind, schedulers: Sequence[str]) -> list[str]:
@@ -168,12 +241,12 @@ def targets(kind: FaultKind, schedulers: Sequence[str]) -> list[str]:
             return agents + [f"scheduler:{s}" for s in schedulers]
 
 
-def _details(dice: Dice, kind: FaultKind) -> dict[str, Any]:
+def _details(dice: Dice, taste: Taste, kind: FaultKind) -> dict[str, Any]:
     """What belongs to a fault of that kind, and nothing else."""
-    lasts = {"for_s": dice.pick((0.2, 1.5, 4.0))}
+    lasts = {"for_s": dice.pick(taste.lasts_s)}
     match kind:
         case FaultKind.KILL:
-            return {"restart_after_s": dice.pick((0.3, 0.0, 1.5, 4.0))}
+            return {"restart_after_s": dice.pick(taste.restarts_s)}
         case FaultKind.CUT:
             return {**lasts, "direction": dice.pick(("both", "up", "down"))}
         case FaultKind.DELAY:

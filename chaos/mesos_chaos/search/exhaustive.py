@@ -32,7 +32,12 @@ SMALL = Plan(
     cluster=Cluster(
         masters=2,
         agents=1,
-        timers={"agent_ping_timeout_s": 1.0, "max_agent_ping_timeouts": 2, "offer_timeout_s": 2.0},
+        timers={
+            "agent_ping_timeout_s": 1.0,
+            "max_agent_ping_timeouts": 2,
+            "agent_reregister_timeout_s": 2.0,
+            "offer_timeout_s": 2.0,
+        },
     ),
     workload=[Workload(name=NAME, items=1, command="sleep 0.05")],
     expect=Expect(settles_within_s=SETTLES_S),
@@ -53,6 +58,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"kind": "reset", "target": "agent:1"},
     {"kind": "cut", "target": "agent:1", "for_s": 4.0},
     {"kind": "kill", "target": "standby"},
+    {"kind": "kill", "target": "agent:1", "restart_after_s": 3.0},  # it is given up meanwhile
     {"kind": "pause", "target": "leader", "for_s": 0.3},
     {"kind": "pause", "target": "leader", "for_s": 2.0},
     {"kind": "pause", "target": "agent:1", "for_s": 3.0},

@@ -91,6 +91,11 @@ class SimAgent(Node):
         return [*self._asking]
 
     @property
+    def links(self) -> list[str]:
+        """Those to masters that are open."""
+        return [*self._links]
+
+    @property
     def streams(self) -> list[str]:
         """Those of executors that are open."""
         return [*self._streams]

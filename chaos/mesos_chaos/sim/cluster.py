@@ -24,6 +24,7 @@ from mesos_chaos.sim.open_ends import forgotten
 from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
+from mesos_chaos.sim.unoffered import Unoffered
 from mesos_ref.agent import core as agent_core
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.master import core as master_core
@@ -39,7 +40,7 @@ from mesos_spec.tools.judging.whole import WHOLE
 
 STANDBY_AGAIN_US = 500_000
 SCHEDULER_AGAIN_US = 700_000
-READ_BACK = 4  #: agents' disks are read back at each so manieth look
+READ_BACK = 4  #: whole views and disks are read at each so manieth look
 OLD_NEWS = 0.5  #: the share of news of a leader that come twice
 OLD_NEWS_US = 6_000_000
 JUDGED_AT_ONCE = 128
@@ -139,7 +140,8 @@ class SimCluster:
     foreign: list[SimForeign] = field(default_factory=list)
     rivals: dict[str, SimRival] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)  #: what a kill of an agent would have lost
+    lost: list[str] = field(default_factory=list)  #: what is held or kept, and must not be
+    _unoffered: Unoffered = field(default_factory=Unoffered)
     _looks: int = 0
     _nodes: list[Node] | None = None
 
@@ -192,6 +194,7 @@ class SimCluster:
             registration_backoff_max_us=2 * SECOND_US,
             ping_timeout_us=10 * SECOND_US,
             status_update_retry_us=2 * SECOND_US,
+            executor_registration_timeout_us=5 * SECOND_US,
         )
         config = configured(config, self.plan)
         misfit = msgspec.structs.replace(config, version=TOO_OLD)
@@ -301,8 +304,14 @@ class SimCluster:
                 self.late = punctuality.look(node.incarnation, now_us, node.core.view)
         self._looks += 1
         if self._looks % READ_BACK == 0:
-            self.lost = self.lost or self._unkept()
+            self.lost = self.lost or self._unkept() or self._held()
+            self.late = self.late or self._unoffered.look(self._leading())
         self.loop.after(LOOK_US, self._look)
+
+    def _leading(self) -> dict[str, tuple[MasterConfig, dict[str, Any]]]:
+        """The masters that lead, and could act: how they are set up, and what they show."""
+        able = [m for m in self.masters.values() if m.leads and m.alive and not m.paused]
+        return {m.incarnation: (m.config, m.core.view()) for m in able}
 
     def _unkept(self) -> list[str]:
         """What agents that have kept something since they were asked would lose or invent."""
@@ -312,16 +321,21 @@ class SimCluster:
         return [says for agent in agents for says in unkept(agent)]
 
     def leaks(self) -> list[str]:
-        """What the cores hold though they must not, by their own account (D12)."""
+        """What is held though it must not be, now that all is quiet (D12)."""
+        found = self._held()
+        found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
+        found += [f"{n}: {says}" for n, one in self.masters.items() for says in one.misanswered]
+        return found + forgotten(self) + self._unkept()
+
+    def _held(self) -> list[str]:
+        """What the cores hold though they must not, ever, by their own account."""
         ask: dict[str, Callable[[Any], list[str]]] = {
             "master": master_core.violations,
             "agent": agent_core.violations,
             "scheduler": scheduler_core.violations,
         }
         alive = [node for node in self.nodes if node.alive]
-        found = [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
-        found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
-        return found + forgotten(self) + self._unkept()
+        return [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
 
     def pending(self) -> list[str]:
         """Why it is not settled: a sentence for each thing that is missing."""

@@ -66,6 +66,8 @@ class SimMaster(Node):
         self._sent: dict[str, int] = {}
         self._requests = 0
         self._foreign = 0
+        self._operators: dict[str, int] = {}  #: requests of operators, and the answers they expect
+        self.misanswered: list[str] = []
 
     def start(self) -> None:
         """Start as a standby."""
@@ -90,6 +92,7 @@ class SimMaster(Node):
         super().kill()
         self.leads = False
         self._links, self._streams, self._asking, self._sent = {}, {}, {}, {}
+        self._operators = {}
         self.network.drop_node(self.name)
 
     # ---- agents --------------------------------------------------------------------------------
@@ -126,8 +129,8 @@ class SimMaster(Node):
 
     @property
     def unanswered(self) -> list[str]:
-        """Calls that wait for an answer."""
-        return [*self._asking]
+        """Calls, of operators too, that wait for an answer."""
+        return [*self._asking, *self._operators]
 
     @property
     def streams(self) -> list[str]:
@@ -139,8 +142,12 @@ class SimMaster(Node):
         return f"{self.name}.{self.life}#{self._requests}"
 
     def tear_down(self, framework_id: str) -> None:
-        """An operator wants a framework removed."""
-        self.hear(heard.OperatorTeardown(self._request(), framework_id))
+        """An operator wants a framework removed: 200 if there is one, 400 if there is none."""
+        request, known = self._request(), self.core.view().get(f"frameworks/{framework_id}")
+        is_there = known is not None and known["standing"] != "removed"
+        if not self.paused:  # else it may be otherwise when this is heard
+            self._operators[request] = 200 if is_there else 400
+        self.hear(heard.OperatorTeardown(request, framework_id))
 
     # ---- effects -------------------------------------------------------------------------------
     def perform(self, effect: Effect) -> None:
@@ -164,9 +171,12 @@ class SimMaster(Node):
                 if (end := self._streams.pop(stream, None)) is not None:
                     end.close()
             case Answer(request=request, status=status, body=body):
-                if request in self._asking:  # an operator's answer is read by nobody
+                if request in self._asking:
                     end, n = self._asking.pop(request)
                     end.send(("answer", n, status, body))
+                elif (right := self._operators.pop(request, status)) != status:
+                    says = f"an operator's teardown was answered with {status}, not {right}"
+                    self.misanswered.append(says)
             case AskElection():
                 self._doubts(self)
             case _:

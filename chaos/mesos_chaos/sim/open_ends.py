@@ -25,6 +25,10 @@ def forgotten(cluster: SimCluster) -> list[str]:
     for agent in cluster.agents.values():
         if agent.alive and not agent.paused and not agent.name.startswith("misfit"):
             found += _of_agent(agent)
+    for scheduler in cluster.schedulers.values():
+        if scheduler.alive and scheduler.error is None:
+            shown = {scheduler.core.view()["scheduler"]["stream"]} - {None}
+            found += _differ(scheduler.name, "stream", scheduler.streams, shown)
     return found
 
 
@@ -43,6 +47,7 @@ def _of_agent(agent: SimAgent) -> Iterator[str]:
     shown = {key.partition("/")[2] for key in view if key.startswith("executors/")}
     alive = {f"{one.framework_id}/{one.executor_id}" for one in agent.executors.values()}
     yield from _differ(agent.name, "executor", alive, shown)
+    yield from _differ(agent.name, "link", agent.links, {view["agent"]["link"]} - {None})
     streams = _shown(view, "executors", "stream")
     yield from _differ(agent.name, "stream", agent.streams, streams)
     yield from (f"{agent.name}: call {one} was never answered" for one in agent.unanswered)

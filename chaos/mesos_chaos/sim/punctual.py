@@ -17,6 +17,7 @@ from mesos_spec.tools.judging.trace import Record, Trace
 SLACK_US = 50_000
 LOOK_US = 250_000
 WATCHED = ("master", "agent")
+REFUSE_S = 5.0  #: for how long a filter stands that says nothing of it (FLT-3)
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Watched:
     resent: dict[str, int] = field(default_factory=dict)
     failover_us: dict[str, int] = field(default_factory=dict)  #: of each framework, as it asked
     waits: dict[str, str] = field(default_factory=dict)  #: what each key waits for
+    filters_us: dict[str, int] = field(default_factory=dict)  #: until when there may be any of each
 
     def hear(self, record: Record) -> None:
         """Take in one record: what it shows, and the updates it sent."""
@@ -38,6 +40,7 @@ class Watched:
             shown = {**shown, **dict.fromkeys(gone)}
         if self.role == "master":
             self._hear_master(record, shown)
+            self._hear_filters(record, shown)
         for key, value in shown.items():
             if key.startswith("updates/"):
                 if not value:
@@ -81,6 +84,25 @@ class Watched:
             if key.startswith("agents/"):
                 self.since_us.pop(f"pings/{key.removeprefix('agents/')}", None)
 
+    def _hear_filters(self, record: Record, shown: dict[str, Any]) -> None:
+        """What was declined is offered again when the time is over that was asked for (FLT-5)."""
+        keys = [key for key in shown if key[:8] == "filters/"]
+        if not keys:
+            return
+        msg = (record.heard.msg if record.heard is not None else None) or {}
+        part = msg.get("accept", msg.get("decline"))
+        for key in keys:
+            if shown[key] is None:
+                self.filters_us.pop(key, None)
+            elif part is not None:
+                until_us = record.now + self._refused_us(part.get("filters") or {})
+                self.filters_us[key] = max(until_us, self.filters_us.get(key, 0))
+
+    def _refused_us(self, filters: dict[str, Any]) -> int:
+        asked_s: float = filters.get("refuse_seconds", REFUSE_S)
+        life_us = round((asked_s if asked_s >= 0 else REFUSE_S) * 1_000_000)
+        return max(life_us, int(self.config["allocation_interval_us"]))
+
     def _limit_us(self, key: str, value: Any) -> int | None:
         """How long `key` may show `value`; None: for ever."""
         if value is None:
@@ -121,10 +143,15 @@ class Watched:
                 late_s = (now_us - since_us - limit_us) / 1e6
                 what = "was not sent again" if key.startswith("updates/") else "is still there"
                 yield f"{key} {what}, {late_s:.2f} s after its timer"
+        for key, until_us in self.filters_us.items():
+            if now_us > until_us + SLACK_US and view().get(key):
+                late_s = (now_us - until_us) / 1e6
+                yield f"{key} is still there, {late_s:.2f} s after the time that was asked for"
 
     def excuse(self, now_us: int) -> None:
         """The process could not act until now."""
         self.since_us = dict.fromkeys(self.since_us, now_us)
+        self.filters_us = {key: max(at, now_us) for key, at in self.filters_us.items()}
 
 
 def _updates_sent(record: Record) -> Iterator[str]:
@@ -153,7 +180,7 @@ class Punctuality:
     def look(self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]) -> list[str]:
         """What is overdue at a process that could have acted, and shows `view()`."""
         watched = self._watched.get(incarnation)
-        if watched is None or not watched.since_us:
+        if watched is None or not (watched.since_us or watched.filters_us):
             return []
         return [f"{incarnation}: {says}" for says in watched.overdue(now_us, view)]
 

@@ -1,6 +1,7 @@
 """Simulated schedulers: the real `SchedulerCore`, between its connection and the user's code.
 
-An update counts as seen a moment after the user's code got it.  A scheduler that is told to stop,
+An update counts as seen a moment after the user's code got it; now and then that takes longer than
+until the update comes again.  A scheduler that is told to stop,
 because another one subscribed with its framework id, ends as a process does, and is started again
 by whoever watches over it.
 """
@@ -34,6 +35,8 @@ from mesos_ref.wire import scheduler as wire
 from mesos_ref.wire.v1 import Capability, FrameworkInfo
 
 SEEN_US = 500
+PONDERS = 0.05  #: the share of updates that the user's code takes its time for
+PONDERS_US = 3_000_000
 WHIM_US = 50_000
 MOST_WHIMS = 200  #: after so many an unruly user's code calms down by itself
 PATIENCE_US = SECOND_US  #: without an offer that is wanted, until a patient user asks for it
@@ -61,11 +64,13 @@ class SimScheduler(Node):
         self.user = User(workload, loop.random(f"user {workload.name}"))
         self.error: str | None = None  #: why it has stopped
         self.mistold: list[str] = []  #: what it was told, though it is not so
+        self._given: set[tuple[str, bytes]] = set()  #: updates that this life's user's code has
         self._whims = MOST_WHIMS
         self._answering = 0  #: the status of the answer that it hears just now
         self._masters = masters
         self._stopped = stopped
         self._end: tuple[str, End[Any]] | None = None
+        self._ends: dict[str, tuple[str, End[Any]]] = {}  #: open: connection → stream, if any; end
         self._stream: str | None = None
         multi = (Capability(type="MULTI_ROLE"), Capability(type="PARTITION_AWARE"))
         self._config = SchedulerConfig(
@@ -97,6 +102,7 @@ class SimScheduler(Node):
         recovered = {**self.kept, "tasks": self.user.agents()}
         core = SchedulerCore(self._config, ids, recovered)
         self.error = None
+        self._given.clear()
         self.begin(core, ids, tracing.config_of(self._config), self.name)
         if self.user.unruly:
             self._soon(WHIM_US, self._misbehave)
@@ -106,7 +112,7 @@ class SimScheduler(Node):
     def kill(self) -> None:
         """SIGKILL."""
         super().kill()
-        self._end = None
+        self._end, self._ends = None, {}
         self.network.drop_node(self.name)
 
     def leader(self, epoch: int, master: str) -> None:
@@ -129,8 +135,9 @@ class SimScheduler(Node):
             case SendCall(connection=connection, stream=stream, n=n, call=call):
                 self._send(connection, (connection, n, stream, call))
             case CloseSubscription(connection=connection):
+                if connection in self._ends:
+                    self._ends.pop(connection)[1].close()
                 if self._end is not None and self._end[0] == connection:
-                    self._end[1].close()
                     self._end = None
             case Deliver(event=event):
                 self._use(event)
@@ -156,6 +163,7 @@ class SimScheduler(Node):
         ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, master.name)
         near, far = ends
         self._end, self._stream = (connection, near), None
+        self._ends[connection] = connection, near
         near.hear = lambda said: self._told(connection, *said)
         near.ended = lambda: self._ended(connection)
         master.accept_scheduler(far)
@@ -173,11 +181,20 @@ class SimScheduler(Node):
             self._answering = 0
         elif status == 200:
             self._stream = text
+            self._ends[connection] = text, self._ends[connection][1]
             self.hear(heard.StreamOpened(connection, text))
-        else:
+        else:  # an answer, and the connection with it, ends there
+            if connection in self._ends:
+                self._ends.pop(connection)[1].close()
             self.hear(heard.SubscribeFailed(connection, status, text))
 
+    @property
+    def streams(self) -> list[str]:
+        """Those that are open; a connection that came to none by its own name."""
+        return [stream for stream, _ in self._ends.values()]
+
     def _ended(self, connection: str) -> None:
+        self._ends.pop(connection, None)
         if self._end is None or self._end[0] != connection:
             return
         self._end = None
@@ -197,8 +214,19 @@ class SimScheduler(Node):
             status = event.update.status
             self.user.update(status)
             if status.uuid is not None:
+                self._note(status.task_id, status.uuid)
                 seen = heard.Seen(status.task_id, status.agent_id or "", status.uuid)
-                self._soon(SEEN_US, lambda: self.hear(seen))
+                self._soon(self._ponder_us(), lambda: self.hear(seen))
+
+    def _note(self, task_id: str, uuid: bytes) -> None:
+        """One life of the user's code is given an update once, however often it comes (UPD-12)."""
+        if (task_id, uuid) in self._given:
+            self.mistold.append(f"was given an update of {task_id} twice")
+        self._given.add((task_id, uuid))
+
+    def _ponder_us(self) -> int:
+        dice = self.loop.random(f"ponders {self.name}")
+        return SEEN_US + (dice.randint(0, PONDERS_US) if dice.random() < PONDERS else 0)
 
     def _ask(self, call: wire.Call) -> None:
         self._soon(SEEN_US, lambda: self.hear(heard.Asked(call)))

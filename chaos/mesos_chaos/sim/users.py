@@ -2,9 +2,9 @@
 
 It is what `mesos-ref run` does, as plain functions: it accepts offers for items that are not done
 and tries an item again when its attempt ended without finishing.  Wanted work is kept outside of
-Mesos, so it survives the scheduler's death (D17).  An unruly one makes calls that nobody needs, and
-leaves offers unanswered, until it is told to calm down: progress can be demanded only of those who
-let it happen.
+Mesos, so it survives the scheduler's death (D17).  An unruly one makes calls that nobody needs,
+leaves offers unanswered, and launches tasks that are unreachable once more under their old ids,
+until it is told to calm down: progress can be demanded only of those who let it happen.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ ENDED = (
 #: What each executor of a framework's own takes.
 EXECUTOR = Resources.parse("cpus:0.1;mem:32")
 REGRETS = 0.2  #: the share of launches of which it kills a task at once
+INSISTS = 0.5  #: the share of unreachable tasks that an unruly framework launches anew as they are
 HOARDS = 0.2  #: the share of offers that an unruly framework leaves unanswered
 NOT_WANTED_S = 3600.0  #: for how long a patient framework refuses what it has no use for
 USED_UP = Filters(refuse_seconds=0.0)  #: what an impatient one says of what an ACCEPT leaves
@@ -53,6 +54,7 @@ class Items:
     attempts: dict[int, int] = field(default_factory=dict)
     running: dict[str, int] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
+    again: dict[int, str] = field(default_factory=dict)  #: item → the id of a task that may run
 
     @property
     def finished(self) -> bool:
@@ -60,11 +62,22 @@ class Items:
         return len(self.done) == self.workload.items
 
     def next_attempt(self, item: int) -> str:
-        """A fresh task id for `item`."""
+        """A fresh task id for `item`; or, after `retry`, that of before."""
+        if item in self.again:
+            task_id = self.again.pop(item)
+            self.running[task_id] = item
+            return task_id
         self.attempts[item] = self.attempts.get(item, 0) + 1
         task_id = f"{self.workload.name}.{item}.{self.attempts[item]}"
         self.running[task_id] = item
         return task_id
+
+    def retry(self, task_id: str) -> None:
+        """An attempt that may still run is given up, and its id used once more."""
+        item = self.running.pop(task_id, None)
+        if item is not None and item not in self.done:
+            self.again[item] = task_id
+            self.open.append(item)
 
     def ended(self, task_id: str, state: str) -> None:
         """An attempt has ended: its item is done, or open again."""
@@ -180,6 +193,8 @@ class User:
         """
         if status.state == "TASK_DROPPED" and status.reason == "REASON_EXECUTOR_TERMINATED":
             self._anew = f".after-{status.task_id}"
+        if status.state == "TASK_UNREACHABLE" and self.unruly and self._dice.random() < INSISTS:
+            self.items.retry(status.task_id)
         if status.state == "TASK_FINISHED" or status.state in ENDED:
             self._ended(status.task_id, status.state)
 
