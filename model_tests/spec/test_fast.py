@@ -275,13 +275,34 @@ def test_a_specification_that_raises_is_told_its_line(kernel: str) -> None:
         """Goes wrong once the register is two."""
         s.held[one] = 4 // (2 - s.held[one])
 
+    @action(changes="held", one=who)
+    def count(s: Net, one: int) -> None:
+        """Each register goes up to six."""
+        require(s.held[one] < 6, "the register is not full")
+        s.held[one] += 1
+
     @always()
     def a_claim_that_raises(s: Net) -> bool:
         """Goes wrong at once."""
         return bool(1 // s.held[0])
 
+    @always()
+    def a_claim_that_raises_later(s: Net) -> bool:
+        """Goes wrong once the register is four."""
+        return bool(1 // (4 - s.held[0]) < 2)
+
+    @each_step(watches="held")
+    def a_claim_of_steps_that_raises(before: Net, after: Net) -> bool:
+        """Goes wrong where both registers have become four."""
+        return bool(1 // (8 - after.held[0] - after.held[1]) < 2)
+
     spec = Specification(name="net", init=lambda bounds: Net(), actions=(divide,))
-    for wrong in (spec, replace(spec, always=(a_claim_that_raises,))):
+    for wrong in (
+        spec,
+        replace(spec, always=(a_claim_that_raises,)),
+        replace(spec, actions=(count,), always=(a_claim_that_raises_later,)),
+        replace(spec, actions=(count,), each_step=(a_claim_of_steps_that_raises,)),
+    ):
         plain = check(model_of(wrong, None), plain=True)
         fast = check(model_of(wrong, None), engine=kernel)
         assert plain.broken is not None

@@ -113,13 +113,17 @@ class Asker(Generic[S]):
             for ask in self.asks:
                 if field in ask.every:
                     ask.tree, ask.every, self.grown = None, set(), True
-            self.grown |= self.claims.notice(field)
             if self.heads is not None and field in self.heads.fields:
                 kind = HURRY if field in self.heads.prompt else CALM
                 run = partial(self._one_head, self.heads, cells[place])
                 self.asks.append(Ask(kind, f"mail in {show(cells[place])}", run))
                 self.grown = True
         self._known = len(cells)
+        if self.claims.notice():
+            for ask in self.asks:
+                if ask.kind != WATCH:
+                    ask.tree, ask.every = None, set()
+            self.grown = True
 
     def places_of(self, fields: tuple[str, ...]) -> list[int]:
         """The places of the cells of some fields."""

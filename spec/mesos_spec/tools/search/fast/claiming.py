@@ -61,6 +61,8 @@ class StepClaims(Generic[S]):
         self.outgrown: set[int] = set()  #: effects whose checks are others than they were
         self._checks: dict[Any, int] = {}
         self._concerned: dict[tuple[Cell, ...], list[int]] = {}
+        self._taken_up = len(packing.cells)
+        self._void = False
 
     def _number(self, at: int, claim: EachStep[S, ...], names: Mapping[str, Any]) -> int:
         key = at, tuple(names.values())
@@ -149,19 +151,30 @@ class StepClaims(Generic[S]):
             following: Any = holds if last else (steps[at + 1][0], {})
             node = node[1].setdefault(number, following)
 
-    def notice(self, field_name: str) -> bool:
-        """A field has a cell that it had not; whether that makes any answer void."""
-        void = False
-        for one in self.asked:
-            if field_name in one.every:
-                one.tree, one.every, void = None, set(), True
+    def notice(self) -> bool:
+        """Take up cells that were not there before; whether that made any answer void.
+
+        Void is what was asked of every key of a field that has one more now; and with it whether
+        a step keeps the claim, also where that was settled with the action's answer.
+        """
+        self._take_up()
+        void, self._void = self._void, False
         return void
+
+    def _take_up(self) -> None:
+        cells = self.packing.cells
+        for place in range(self._taken_up, len(cells)):
+            for one in self.asked:
+                if cells[place][0] in one.every:
+                    one.tree, one.every, self._void = None, set(), True
+        self._taken_up = len(cells)
 
     # ---- checks ----------------------------------------------------------------------------
     def to_check(
         self, concerned: Sequence[int], row: list[int], writes: Writes, path: Mapping[int, int]
     ) -> tuple[int, ...]:
         """Which claims about a step look farther than at `path`, or are broken by it."""
+        self._take_up()  # the step may write what no state had
         found: list[int] = []
         for number in concerned:
             holds, read = self.holds(number, row, writes)

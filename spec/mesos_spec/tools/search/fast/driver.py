@@ -198,8 +198,8 @@ class FastSearch(Generic[S]):
             self._unserved(int(counts[3]))
 
     # ---- rows that are not known -----------------------------------------------------------
-    def _look_up(self, lo: int, hi: int, rows: Array, base: int) -> None:
-        """Look up all rows of some states."""
+    def _look_up(self, lo: int, hi: int, rows: Array, base: int) -> bool:
+        """Look up all rows of some states; False if all has begun again meanwhile."""
         rows[lo - base : hi - base] = STALE
         machine = self.machine
         while lo < hi:
@@ -207,19 +207,34 @@ class FastSearch(Generic[S]):
             lo, misses = self.kernel.look_up(
                 machine.store.states, lo, hi, rows, base, machine.look, missed
             )
-            if misses:
-                self._resolve(missed[:misses].copy(), rows, base)
+            if misses and not self._resolve(missed[:misses].copy(), rows, base):
+                return False
+        return True
 
-    def _resolve(self, pairs: Array, rows: Array, base: int) -> None:
-        """Ask for rows that were missed until none is."""
+    def _resolve(self, pairs: Array, rows: Array, base: int) -> bool:
+        """Ask for rows that were missed until none is, or the specification is found at fault.
+
+        False if all has begun again, and `rows` are nobody's any more.
+        """
         machine = self.machine
         while len(pairs):
+            if self._is_wrong():
+                self._give_up(pairs, rows, base)
+                break
             if machine.teach(one_of_each(pairs[:, 1] - pairs[:, 2], pairs), self._tell):
                 self.begin_again()
-                return
+                return False
             missed = self._missed(len(pairs), machine.plan[4])
             left = self.kernel.again(machine.store.states, pairs, rows, base, machine.look, missed)
             pairs = missed[:left].copy()
+        return True
+
+    def _give_up(self, pairs: Array, rows: Array, base: int) -> None:
+        """Let nothing follow from what nobody can answer: the level is expanded to its end."""
+        at = np.unique(pairs[:, 0]) - base
+        part = rows[at]
+        part[part < 0] = 0
+        rows[at] = part
 
     def _check(self, steps: Array) -> None:
         """Ask the claims about steps (state, effect) until each is known to hold, or not."""
@@ -256,8 +271,8 @@ class FastSearch(Generic[S]):
             self._fresh_rows(max(end - lo, 1)),
             self._fresh_rows(n - end + 1),
         )
-        self._look_up(self.at, end, self.rows, lo)
-        self._look_up(end, n, self.next_rows, end)
+        if self._look_up(self.at, end, self.rows, lo):
+            self._look_up(end, n, self.next_rows, end)
 
     def _regroup(self, base: int) -> None:
         """Group questions by states of the level that comes next, and look up its rows again."""

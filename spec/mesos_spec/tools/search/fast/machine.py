@@ -182,7 +182,6 @@ class Machine:
                 self._learn(t, group, row, tell)
             except Exception as error:
                 self._blame(t, error, tell)
-                self._enter(t, group, (), Answer())
         if asker.grown or len(asker.letters) > 64 * self.tables.letter_words:
             self._regroup_all()
             return True
@@ -203,7 +202,7 @@ class Machine:
                 holds = self._check(t, effect, at, row)
             except Exception as error:
                 self._blame(t, error, tell)
-                return broken, False
+                break
             if not holds:
                 broken.append(t)
         asker.notice()
