@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,6 +121,23 @@ def test_an_entry_knows_its_tier_and_old_ones_are_of_the_first() -> None:
 
 
 # ---- tier 3 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tier", "runs"), [(1, 10), (3, 1)])
+def test_a_batch_on_real_processes_is_over_by_the_clock(
+    tier: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of these runs takes five seconds, in which this process does nothing."""
+    now = [0.0]
+    clocks = SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: 0.0)
+
+    def run(plan: Plan, tier: int) -> None:
+        now[0] += 5.0
+
+    monkeypatch.setattr(campaigns, "time", clocks)
+    monkeypatch.setattr(campaigns, "_run", run)
+    batch = campaigns.Batch(Strategy.RANDOM, "0", 0, campaigns.BATCH_RUNS, tier=tier)
+    assert len(campaigns.work(batch)) == runs
 
 
 @pytest.mark.live
