@@ -83,6 +83,8 @@ class Workload(Strict):
     stillborn: int = Field(default=0, ge=0, le=8)
     #: How often another scheduler takes its framework over (in simulation).
     rivals: int = Field(default=0, ge=0, le=8)
+    #: It has itself removed when all its items are done (in simulation).
+    leaves: bool = False
 
 
 class FaultKind(StrEnum):

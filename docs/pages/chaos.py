@@ -101,6 +101,7 @@ MEANING = {
     "role": "it asks for offers in",
     "parallel": "at most so many items at once",
     "unruly": "now and then it kills, asks, suppresses, revives (simulation only)",
+    "leaves": "it has itself removed when its items are done (simulation only)",
     "patient": "it refuses for long what it has no use for, and revives (simulation only)",
     "executor": "one of its own for each task, or one of the framework's (simulation only)",
     "stillborn": "so many of its executors start and never subscribe (simulation only)",

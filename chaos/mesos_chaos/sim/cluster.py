@@ -277,9 +277,8 @@ class SimCluster:
     @property
     def finished(self) -> bool:
         """Whether all wanted work is done and every update of it acknowledged."""
-        for scheduler in self.schedulers.values():  # asked after each event, so without detours
-            items = scheduler.user.items
-            if items.running or not items.finished:
+        for scheduler in self.schedulers.values():  # asked after each event
+            if not scheduler.finished:
                 return False
         alone = all(f.gone for f in self.foreign)
         return alone and not any(rival.left for rival in self.rivals.values())
@@ -344,6 +343,8 @@ class SimCluster:
             left = scheduler.items.workload.items - len(scheduler.items.done)
             if left:
                 why.append(f"{name}: {left} items are not done")
+            elif not scheduler.finished and scheduler.workload.leaves:
+                why.append(f"{name} has not left")
             if scheduler.error is not None:
                 why.append(f"{name} has stopped: {scheduler.error}")
         return why

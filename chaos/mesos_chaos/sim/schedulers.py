@@ -41,6 +41,7 @@ WHIM_US = 50_000
 MOST_WHIMS = 200  #: after so many an unruly user's code calms down by itself
 PATIENCE_US = SECOND_US  #: without an offer that is wanted, until a patient user asks for it
 REFUSED_US = 5_000
+LEAVES_US = 2 * SECOND_US  #: at most, from the end of its work until it asks to be removed
 
 
 class SimScheduler(Node):
@@ -66,12 +67,14 @@ class SimScheduler(Node):
         self.mistold: list[str] = []  #: what it was told, though it is not so
         self._given: set[tuple[str, bytes]] = set()  #: updates that this life's user's code has
         self._whims = MOST_WHIMS
+        self._has_left = False
         self._answering = 0  #: the status of the answer that it hears just now
         self._masters = masters
         self._stopped = stopped
         self._end: tuple[str, End[Any]] | None = None
         self._ends: dict[str, tuple[str, End[Any]]] = {}  #: open: connection → stream, if any; end
         self._stream: str | None = None
+        self._wanted = ""  #: the connection that it was told to make last
         multi = (Capability(type="MULTI_ROLE"), Capability(type="PARTITION_AWARE"))
         self._config = SchedulerConfig(
             framework=FrameworkInfo(
@@ -91,6 +94,12 @@ class SimScheduler(Node):
         return self.user.items
 
     @property
+    def finished(self) -> bool:
+        """Whether it has nothing left to do; one that leaves has been told that it is removed."""
+        is_gone = self._has_left or not self.workload.leaves
+        return self.items.finished and not self.items.running and is_gone
+
+    @property
     def framework(self) -> FrameworkInfo:
         """How it describes itself; with the id it was given, if it was."""
         return self._config.framework
@@ -108,6 +117,7 @@ class SimScheduler(Node):
             self._soon(WHIM_US, self._misbehave)
         if self.workload.patient:
             self._soon(PATIENCE_US, self._ask_for_offers)
+        self._leave_if_done()
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -129,12 +139,15 @@ class SimScheduler(Node):
         """Do what the core wants done."""
         match effect:
             case Connect(connection=connection, url=url):
+                self._wanted = connection
                 self._connect(connection, self._masters[url])
             case OpenSubscription(connection=connection, call=call):
                 self._send(connection, (connection, 0, None, call))
             case SendCall(connection=connection, stream=stream, n=n, call=call):
                 self._send(connection, (connection, n, stream, call))
             case CloseSubscription(connection=connection):
+                if connection != self._wanted:  # which a real shell would not survive
+                    self.mistold.append(f"told to close {connection}, not {self._wanted}")
                 if connection in self._ends:
                     self._ends.pop(connection)[1].close()
                 if self._end is not None and self._end[0] == connection:
@@ -142,7 +155,8 @@ class SimScheduler(Node):
             case Deliver(event=event):
                 self._use(event)
             case Stop(error=error):
-                self.error = error or "it was torn down"
+                self._has_left = error is None and self.workload.leaves
+                self.error = None if self._has_left else error or "it was torn down"
                 self._stopped(self)
             case NotSent(call=call, why=why):
                 if 200 <= self._answering < 300:
@@ -207,16 +221,25 @@ class SimScheduler(Node):
     def _use(self, event: wire.Event) -> None:
         if event.offers is not None:
             for offer in event.offers.offers:
+                info = offer.allocation_info
+                if info is None or info.role != self.workload.role:
+                    self.mistold.append(f"was offered {offer.id} not as {self.workload.role}")
                 answer = self.user.answer(offer)
                 if answer is not None:
                     self._ask(answer)
         elif event.update is not None:
             status = event.update.status
             self.user.update(status)
+            self._leave_if_done()
             if status.uuid is not None:
                 self._note(status.task_id, status.uuid)
                 seen = heard.Seen(status.task_id, status.agent_id or "", status.uuid)
                 self._soon(self._ponder_us(), lambda: self.hear(seen))
+
+    def _leave_if_done(self) -> None:
+        if self.workload.leaves and self.items.finished and not self.items.running:
+            pause_us = self.loop.random(f"leaves {self.name}").randint(0, LEAVES_US)
+            self._soon(pause_us, lambda: self.hear(heard.Asked(wire.Call(type="TEARDOWN"))))
 
     def _note(self, task_id: str, uuid: bytes) -> None:
         """One life of the user's code is given an update once, however often it comes (UPD-12)."""
