@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mesos_spec.tools.search.fast.asking import Ask, Asker
 
-GROWTH, SLACK = 1.25, 8  #: how many more projections a merged group may have than its greatest part
-RARE = 0.01  #: and which part of the sample more may be alone with theirs: those foretell misses
+GROWTH, SLACK = 1.5, 8  #: how many more projections a merged group may have than its greatest part
+RARE = 0.02  #: and which part of the sample more may be alone with theirs: those foretell misses
 ALONE = "the cut"  #: this question is looked up before all others
 
 
