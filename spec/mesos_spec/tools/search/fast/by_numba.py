@@ -20,6 +20,7 @@ __all__ = [
     "rehash",
 ]  # fmt: skip
 
+BATCH = 1 << 12  #: successors collected before they are looked for: what the nearest caches hold
 _u8, _i8 = nb.uint64, nb.int64
 
 LEAF = np.int64(1 << 31)

@@ -20,6 +20,7 @@ _K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
 LOW = U(0xFFFFFFFF)
 FULL = (1 << 64) - 1
 STALE = -3  #: a row to look up again
+BATCH = 1 << 16  #: successors collected at once: of few, a call of numpy costs more than its work
 
 
 def hashed(states: Array) -> Array:
@@ -90,36 +91,33 @@ def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
     _, node_word, node_mask, edge_key, edge_to, down = trees
     found = np.where(ref >= LEAF, ref - LEAF, UNKNOWN)
     who = np.flatnonzero((ref >= 0) & (ref < LEAF))
-    node = ref[who]
-    last = len(edge_to) - 1
+    node, here = ref[who], at[who] * states.shape[1]
+    words, last = states.reshape(-1), len(edge_to) - 1
     while len(who):
-        here = at[who]
         if (node == node[0]).all():
-            key = states[here, node_word[node[0]]] & node_mask[node[0]]
-        else:
-            key = states[here, node_word[node]] & node_mask[node]
-        h = (key ^ (node.astype(U) * _K1)) * _K2
+            node = node[:1]  # one for all of them
+        key = words.take(here + node_word[node])
+        key &= node_mask[node]
+        h = node.astype(U) * _K1 ^ key
+        h *= _K2
         h ^= h >> U(32)
-        lacks = -2 - (h >> U(2)).astype(np.int64)
-        slot = ((h * _K1) >> down).astype(np.int64)
-        to = edge_to[slot]
-        ours = (to >> U(32)).astype(np.int64) == node + 1
-        bad = np.flatnonzero((to != 0) & ~(ours & (edge_key[slot] == key)))
+        slot = (h * _K1 >> down).astype(np.int64)
+        to, mine = edge_to.take(slot), (node + 1).astype(U)
+        bad = np.flatnonzero((to >> U(32) != mine) | (edge_key.take(slot) != key))
+        bad = bad[to[bad] != 0]
         while len(bad):
             slot[bad] = (slot[bad] + 1) & last
-            step = edge_to[slot[bad]]
-            to[bad] = step
-            hit = ((step >> U(32)).astype(np.int64) == node[bad] + 1) & (
-                edge_key[slot[bad]] == key[bad]
-            )
+            to[bad] = step = edge_to[slot[bad]]
+            own = mine if len(mine) == 1 else mine[bad]
+            hit = (step >> U(32) == own) & (edge_key[slot[bad]] == key[bad])
             bad = bad[(step != 0) & ~hit]
-        ref_to = (to & LOW).astype(np.int64)
-        leaf = ref_to >= LEAF
-        found[who[leaf]] = ref_to[leaf] - LEAF
-        none = to == 0
-        found[who[none]] = lacks[none]
-        on = np.flatnonzero((to != 0) & ~leaf)
-        who, node = who[on], ref_to[on]
+        node = (to & LOW).astype(np.int64)
+        leaf = np.flatnonzero(node >= LEAF)
+        found[who[leaf]] = node[leaf] - LEAF
+        none = np.flatnonzero(to == 0)
+        found[who[none]] = -2 - (h[none] >> U(2)).astype(np.int64)
+        on = np.flatnonzero((node < LEAF) & (to != 0))
+        who, here, node = who[on], here[on], node[on]
     return found
 
 

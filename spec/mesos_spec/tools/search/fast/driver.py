@@ -32,7 +32,6 @@ Array = NDArray[Any]
 REGROUP = (5_000, 40_000, 400_000)  #: states at which questions are grouped anew
 STRETCH = 1 << 14  #: states given to the kernel at once
 AT_ONCE = 1 << 17  #: the same where two cores share them
-BUFFER = 1 << 12  #: successors collected before they are looked for
 STALE = -3
 
 
@@ -135,7 +134,7 @@ class FastSearch(Generic[S]):
         machine, kernel = self.machine, self.kernel
         while lo < hi:
             store = machine.store
-            buffer = max(BUFFER, 2 * machine.most)
+            buffer = max(kernel.BATCH, 2 * machine.most)
             self._make_room(buffer, next_base)
             missed = self._missed(buffer)
             counts = np.array([0, 0, 0, -1, machine.most, 0], np.int64)
@@ -203,7 +202,7 @@ class FastSearch(Generic[S]):
         rows[lo - base : hi - base] = STALE
         machine = self.machine
         while lo < hi:
-            missed = self._missed(BUFFER)
+            missed = self._missed(self.kernel.BATCH)
             lo, misses = self.kernel.look_up(
                 machine.store.states, lo, hi, rows, base, machine.look, missed
             )
