@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 
 from mesos_chaos.__main__ import main
 from mesos_chaos.plan import Plan, PlanError, load_scenario, parse_scenario, shipped
-from mesos_chaos.search import keeping
-from mesos_chaos.search.breaking import Broken, Catch, what_broke
+from mesos_chaos.search import breaking, keeping
+from mesos_chaos.search.breaking import Broken, Catch, HarnessError, what_broke
+from mesos_chaos.search.campaign import Batch, work
 from mesos_chaos.search.dice import Seeded
 from mesos_chaos.search.drawing import draw_plan
+from mesos_chaos.search.portfolio import Strategy
 from mesos_chaos.search.shrinking import measure, shrink, simpler
 from mesos_chaos.search.strategies import plans
 from mesos_chaos.writing import scenario_text
+from mesos_spec.tools.judging.verdict import Kind, Violation
 
 ODD = Broken(Catch.VIOLATION, "accept is refused: it does not hold that …", "evidence", "accept")
 OTHER = Broken(Catch.LEAK, "leak: something else", "evidence")
@@ -66,6 +70,30 @@ def test_what_breaks_something_else_is_not_taken() -> None:
         return ODD if len(p.fault) == len(plan.fault) else OTHER
 
     assert len(shrink(plan, ODD, test).plan.fault) == len(plan.fault)
+
+
+def test_a_run_that_is_wrong_by_the_harness_is_no_run_that_went_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = breaking._simulated
+
+    def simulated(plan: Plan, *rest: Any) -> Any:
+        result, cluster = real(plan, *rest)
+        says = "its node's life before has not ended"
+        odd = Violation(
+            kind=Kind.HARNESS, party="harness", who="m1", place="m1", seq=1, now_us=0, says=says
+        )
+        result.verdict.violations.append(odd)
+        return result, cluster
+
+    monkeypatch.setattr(breaking, "_simulated", simulated)
+    plan = load_scenario("agent_killed")[1]
+    with pytest.raises(HarnessError, match="life before has not ended"):
+        what_broke(plan)
+    assert main(["shrink", "agent_killed"]) == 5
+    assert "HARNESS FAILED" in capsys.readouterr().err
+    assert work(Batch(Strategy.RANDOM, "1", 0, 1))[0].harness.startswith("HarnessError")
+    assert shrink(plan, ODD, what_broke, most_runs=1).broken is ODD
 
 
 def test_the_budget_of_runs_is_kept() -> None:

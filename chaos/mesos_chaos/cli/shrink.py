@@ -95,14 +95,18 @@ def plan_of(name: str) -> Given:
 def _shrink(
     args: argparse.Namespace, plan: Plan, tier: int, name: str | None, mutant: Mutant | None
 ) -> int:
-    from mesos_chaos.search.breaking import what_broke
+    from mesos_chaos.search.breaking import HarnessError, what_broke
     from mesos_chaos.search.keeping import keep
     from mesos_chaos.search.shrinking import measure, shrink
 
     seeds = list(args.seeds or [plan.seed])
     for seed in seeds:
         tried = plan.model_copy(update={"seed": seed})
-        broken = what_broke(tried, tier=tier)
+        try:
+            broken = what_broke(tried, tier=tier)
+        except HarnessError as error:
+            print(f"HARNESS FAILED: {error}", file=sys.stderr)
+            return 5
         if broken is not None:
             break
     else:

@@ -19,7 +19,7 @@ from mesos_chaos.mutants.scratch import ScratchError, in_scratch
 from mesos_chaos.mutants.survey import Seen, Survey
 from mesos_chaos.mutants.tries import Try, tries
 from mesos_chaos.plan import Plan
-from mesos_chaos.search.breaking import Broken, Catch, what_broke
+from mesos_chaos.search.breaking import Broken, Catch, HarnessError, what_broke
 from mesos_chaos.search.shrinking import measure, shrink
 
 PLAN_S = 30.0  #: CPU time of one plan, at most
@@ -111,7 +111,10 @@ def _hunt_here(
         if time.process_time() - began_s > budget_s:
             return at - 1, None, time.process_time() - began_s
         limit_s = min(PLAN_S, LEAST_S + SLOWER * costs[one]) if one in costs else PLAN_S
-        broken = what_broke(one.plan, limit_s)
+        try:
+            broken = what_broke(one.plan, limit_s)
+        except HarnessError:  # what the mutant does looks impossible, and nobody says by whom
+            broken = None
         if not is_planted(mutant):
             raise MutantError(f"mutant {mutant.id}: no plan imports {mutant.module}")
         if broken is not None:

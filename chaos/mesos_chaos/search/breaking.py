@@ -76,6 +76,10 @@ class Ran:
     cluster: SimCluster | VirtualCluster | None = None
 
 
+class HarnessError(Exception):
+    """A run is wrong, and nothing that ran can be: the harness is at fault."""
+
+
 class TooLongError(Exception):
     """The run used up its CPU time."""
 
@@ -115,7 +119,17 @@ def run_plan(
     crashes = getattr(cluster, "crashes", ())  # of shells, in virtual time
     if crashes:
         return Ran(Broken(Catch.RAISED, crashes[0], "\n".join(crashes)), result, cluster)
-    return Ran(_broken(result), result, cluster)
+    broken = _broken(result)
+    if broken is None:
+        blame_the_harness(result.verdict)
+    return Ran(broken, result, cluster)
+
+
+def blame_the_harness(verdict: Verdict) -> None:
+    """Raise `HarnessError` where a verdict finds that at fault."""
+    for violation in verdict.violations:
+        if violation.kind is Kind.HARNESS:
+            raise HarnessError(violation.text())
 
 
 def _simulated(plan: Plan, listener: Listener | None, tier: int) -> tuple[SimResult, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesos_chaos.plan import Plan
-from mesos_chaos.search.breaking import Broken, Catch, run_plan
+from mesos_chaos.search.breaking import Broken, Catch, HarnessError, run_plan
 
 SEEDS = 20  #: of each tier
 LIMIT_S = 30.0  #: CPU seconds, for each tier
@@ -49,7 +49,10 @@ def lift(
             if left_s <= 0:
                 break
             tried = plan.model_copy(update={"seed": seed})
-            broken = run_plan(tried, left_s, tier=tier).broken
+            try:
+                broken = run_plan(tried, left_s, tier=tier).broken
+            except HarnessError:
+                continue
             runs += broken is None or broken.kind is not Catch.ENDLESS
             if broken is None or broken.kind is Catch.ENDLESS:
                 continue

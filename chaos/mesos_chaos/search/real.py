@@ -15,7 +15,7 @@ import trio
 
 from mesos_chaos.live.run import LiveResult, run_live
 from mesos_chaos.plan import Plan
-from mesos_chaos.search.breaking import Broken, Catch, what_is_wrong
+from mesos_chaos.search.breaking import Broken, Catch, blame_the_harness, what_is_wrong
 from mesos_spec.tools.judging.trace import TraceError, read_traces
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def run_really(plan: Plan, listener: Listener | None = None) -> Broken | None:
         for trace in traces:
             for record in trace.records:
                 listener.hear(trace.header.incarnation, trace.header.role, record)
-    return what_is_wrong(result.verdict, result.pending, result.settled)
+    broken = what_is_wrong(result.verdict, result.pending, result.settled)
+    if broken is None:
+        blame_the_harness(result.verdict)
+    return broken
 
 
 async def _live(plan: Plan, folder: Path) -> LiveResult:

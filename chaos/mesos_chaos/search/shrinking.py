@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mesos_chaos.plan import Cluster, Fault, Plan, Workload
-from mesos_chaos.search.breaking import Broken
+from mesos_chaos.search.breaking import Broken, HarnessError
 
 PLAIN_CLUSTER = Cluster()
 #: The fields of a fault that make it harder to read when they are not what they usually are.
@@ -74,7 +74,10 @@ def shrink(
                 return done
             tried.add(text)
             done.runs += 1
-            found = test(smaller)
+            try:
+                found = test(smaller)
+            except HarnessError:
+                continue
             if found is not None and found.property == broken.property:
                 done.plan, done.broken, again = smaller, found, True
                 done.kept.append(says)
