@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mesos_chaos.plan import load_scenario
+from mesos_chaos.sim import schedulers
 from mesos_chaos.sim.run import simulate
 from mesos_chaos.sim.schedulers import SimScheduler
 from mesos_chaos.sim.users import Items
@@ -36,7 +37,8 @@ def names(verdict: Verdict) -> set[str]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Frameworks have two seconds for each duty."""
+    """Frameworks have two seconds for each duty, and users' code is never slow."""
+    monkeypatch.setattr(schedulers, "PONDERS", 0.0)
     for duty in (ACKNOWLEDGING, ANSWERING, ASKING):
         monkeypatch.setitem(contract.PATIENCE, duty.within, SOON_US)
 

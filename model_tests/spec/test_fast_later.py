@@ -94,7 +94,7 @@ def test_channels_that_come_into_being_while_rows_are_looked_up_again(
         s.queue[10 + s.held[2]] += Note(1)
 
     monkeypatch.setattr(machine, "WARM", 1)
-    monkeypatch.setattr(driver, "BUFFER", 1)
+    monkeypatch.setattr(kernel_named(kernel), "BATCH", 1)
 
     def little_room(self: FastSearch[Any], states: int, all_rows: bool = True) -> Any:
         return np.zeros((2 * states * len(self.machine.groups), 3), np.int64)
