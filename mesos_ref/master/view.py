@@ -126,4 +126,8 @@ def _executor(m: State, agent_id: str, framework_id: str, executor_id: str) -> A
 
 def _filters(framework: Framework | None, agent_id: str, role: str) -> list[Any] | None:
     declined = None if framework is None else framework.filters.get((agent_id, role))
-    return None if declined is None else [one.resources.quantities() for one in declined]
+    if declined is None:
+        return None
+    return sorted(
+        (one.resources.quantities() for one in declined), key=lambda one: sorted(one.items())
+    )

@@ -356,3 +356,20 @@ def test_nothing_due_is_nothing_done() -> None:
     rig = Rig()
     assert rig.tick() == NOTHING
     assert rig.core.next_deadline is None
+
+
+def test_of_two_filters_of_one_amount_either_may_end_first() -> None:
+    """FLT-5: a refusal for a second ends before an earlier one for an hour; nobody can tell which."""
+    shown = []
+    for lives in ((3600, 3600, 1), (1, 3600, 3600)):
+        rig = Rig()
+        rig.subscribe()
+        rig.register("a1")
+        m = rig.core.state
+        agent, framework = m.agents["a1"], m.frameworks["M-0000"]
+        little, much = Resources.parse("mem:1"), Resources.parse("cpus:1;mem:1")
+        for amount, life_s in zip((much, little, much), lives):
+            m.add_filter(agent, framework, "r", amount, life_s * SECOND)
+        rig.tick(2)
+        shown.append(rig.core.view()["filters/M-0000/a1/r"])
+    assert shown[0] == shown[1] == [{"cpus": 1000, "mem": 1000}, {"mem": 1000}]

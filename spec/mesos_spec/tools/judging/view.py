@@ -119,6 +119,13 @@ def _scheduler(key: Any, value: Any) -> Entries:
     return {"scheduler": shown}
 
 
+def _in_order(refused: Iterable[dict[str, int]]) -> list[dict[str, int]]:
+    """By amounts, not by age: of two filters of one amount either may end first, and no offer
+    depends on which.
+    """
+    return sorted(refused, key=lambda one: sorted(one.items()))
+
+
 # ---- who shows what --------------------------------------------------------------------------
 Show = Callable[[Any, Any], Entries]  #: a cell's key and value → its view entries
 Label = Callable[[Any, Any], str]  #: a cell's key and a key in its table → the view key
@@ -140,7 +147,7 @@ TABLES: dict[str, dict[str, tuple[Label, Item]]] = {
         "executors": (lambda key, e: f"executors/{key[1]}/{e.framework}/{e.executor}", _executor),
         "filters": (
             lambda key, on: f"filters/{key[1]}/{on[0]}/{on[1]}",
-            lambda key, on, several: [amounts(refused) for refused in several],
+            lambda key, on, several: _in_order(amounts(refused) for refused in several),
         ),
     },
     "agent": {
