@@ -359,7 +359,7 @@ def test_nothing_due_is_nothing_done() -> None:
 
 
 def test_of_two_filters_of_one_amount_either_may_end_first() -> None:
-    """FLT-5: a refusal for a second ends before an earlier one for an hour; nobody can tell which."""
+    """FLT-5: a refusal for a second ends before an earlier one for an hour."""
     shown = []
     for lives in ((3600, 3600, 1), (1, 3600, 3600)):
         rig = Rig()
