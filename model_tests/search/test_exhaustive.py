@@ -19,7 +19,7 @@ from mesos_chaos.plan import Fault, FaultKind, Plan
 from mesos_chaos.search import exhaustive, resuming
 from mesos_chaos.search.breaking import Broken, Catch, Ran, run_plan
 from mesos_chaos.search.exhaustive import SMALL, SMALL_CUSTOM, Counts, exhaust, pairs, singles
-from mesos_chaos.search.resuming import Result
+from mesos_chaos.search.resuming import Result, ResumeError
 from mesos_chaos.search.workers import Here
 
 
@@ -128,6 +128,13 @@ def test_another_process_goes_on_where_one_was_ended(
     assert [(broken, times) for _, broken, times in again.broken.values()] == [(odd, 1)]
     whole = exhaust(SMALL, Here(), most=100, kept=file)
     assert (whole.runs, whole.resumed, len(ran)) == (100, 100, 125)
+    file.write_text(file.read_text()[:30])  # ended before it had said of what it is
+    anew = exhaust(SMALL, Here(), most=100, kept=file)
+    assert (anew.runs, anew.resumed, len(ran)) == (100, 0, 225)
+    file.write_text("something else")
+    with pytest.raises(ResumeError, match="holds no runs to go on from"):
+        exhaust(SMALL, Here(), most=100, kept=file)
+    assert file.read_text() == "something else"
 
 
 def test_what_is_of_other_plans_or_other_code_is_refused(

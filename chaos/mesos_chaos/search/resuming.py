@@ -37,11 +37,12 @@ class Resumed:
         if path is None:
             return
         of = digest_of(plans)
-        if not path.exists() or not path.stat().st_size:
+        first = json.dumps({"of": of})
+        whole, _, torn = (path.read_text() if path.exists() else "").rpartition("\n")
+        if not whole and first.startswith(torn):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"of": of}) + "\n")
+            path.write_text(first + "\n")
             return
-        whole, _, torn = path.read_text().rpartition("\n")
         self._read(whole.split("\n"), of)
         if torn:
             path.write_text(whole + "\n")

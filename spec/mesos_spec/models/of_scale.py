@@ -15,11 +15,12 @@ from mesos_spec.state import State
 
 RESTARTS = "crash_agent start_agent executor_subscribes recover_executor "
 REIGNS = "lead end_reign turn_to "
+RETURNS = "turn_scheduler_to ask_to_subscribe "
 
 LINKS_BREAK = model(
     "restarts-and-broken-links",
     "An agent restarts and its links break, while one master follows another.",
-    REIGNS + RESTARTS + "turn_scheduler_to ask_to_subscribe " + LINKS + WORK,
+    REIGNS + RESTARTS + RETURNS + LINKS + WORK,
     cluster(epochs=(1, 2), links=2),
     Counts(states=4_028_867, steps=15_854_672, depth=66, cut=100_830),
     script=RUNNING,
@@ -51,7 +52,7 @@ CUT_OFF = model(
 LATE_EVENTS = model(
     "restarts-and-late-events",
     "As restarts-and-broken-links; but what a scheduler is told may wait, too.",
-    REIGNS + RESTARTS + "turn_scheduler_to ask_to_subscribe " + LINKS + WORK,
+    REIGNS + RESTARTS + RETURNS + LINKS + WORK,
     cluster(epochs=(1, 2), links=2),
     Counts(states=14_244_073, steps=66_268_965, depth=87, cut=901_632),
     script=RUNNING,
@@ -62,7 +63,7 @@ LATE_EVENTS = model(
 GIVEN_UP_TWICE = model(
     "unreachable-under-two-leaders",
     "An agent restarts, its links break, and either of two masters may give it up.",
-    REIGNS + RESTARTS + "turn_scheduler_to ask_to_subscribe mark_unreachable " + LINKS + WORK,
+    REIGNS + RESTARTS + RETURNS + "mark_unreachable " + LINKS + WORK,
     cluster(epochs=(1, 2), links=2),
     Counts(states=14_211_051, steps=57_361_241, depth=73, cut=253_696),
     script=RUNNING,

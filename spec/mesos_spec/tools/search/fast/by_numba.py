@@ -13,7 +13,18 @@ import numba as nb
 import numpy as np
 
 from mesos_spec.tools.search.fast.compiling import compiled, within
-from mesos_spec.tools.search.fast.growing import K1, K2, grow, rehash
+from mesos_spec.tools.search.fast.growing import (
+    K1,
+    K2,
+    LEAF,
+    LOW,
+    ONE,
+    S32,
+    UNKNOWN,
+    ZERO,
+    grow,
+    rehash,
+)
 
 __all__ = [
     "again", "check", "collect", "expand", "grow", "index", "insert", "look_up", "parent_of",
@@ -23,11 +34,9 @@ __all__ = [
 BATCH = 1 << 12  #: successors collected before they are looked for: what the nearest caches hold
 _u8, _i8 = nb.uint64, nb.int64
 
-LEAF = np.int64(1 << 31)
-UNKNOWN, UNASKED, STALE = -1, -2, -3
+UNASKED, STALE = -2, -3
 K3 = np.uint64(0x243F6A8885A308D3)
-ZERO, ONE, S2, S29, S32, WIDE = (np.uint64(n) for n in (0, 1, 2, 29, 32, 63))
-LOW = np.uint64(0xFFFFFFFF)
+S2, S29, WIDE = (np.uint64(n) for n in (2, 29, 63))
 DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 #: Which bit is set, by the upper bits of its product with `DE_BRUIJN`.
 PLACE = np.zeros(64, np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 from mesos_spec.tools.search.fast import trees
 from mesos_spec.tools.search.fast.compiling import compiled, within
 
-UNKNOWN, LEAF = trees.UNKNOWN, trees.LEAF
+UNKNOWN, LEAF = trees.UNKNOWN, np.int64(trees.LEAF)
 K1, K2 = np.uint64(trees.K1), np.uint64(trees.K2)
 ZERO, ONE, S32, LOW = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(0xFFFFFFFF)
 

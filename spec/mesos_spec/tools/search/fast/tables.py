@@ -14,7 +14,6 @@ import numpy as np
 from mesos_spec.tools.search.fast.layout import MARK, Layout, Words
 from mesos_spec.tools.search.fast.trees import Column
 
-UNKNOWN = -1  #: a row that has to be asked for
 UNASKED = -2  #: a row that nobody has needed yet
 CUT = 1  #: the flag of a row: the state is beyond the cut
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mesos_spec.tools.search.fast.layout import Layout, Words
 
-UNKNOWN = -1  #: where nothing leads yet
+UNKNOWN = -1  #: where nothing leads yet: a row that has to be asked for
 LEAF = 1 << 31  #: a reference from here on is the row at a leaf, below it a node
 K1, K2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9  #: what edges and states are hashed with
 
