@@ -38,6 +38,9 @@ FIGURES: Final = {
     "judged_bytes_a_step": "simulation",
     "calm50_times_real": "simulation",
     "busy50_times_real": "simulation",
+    "virtual_messages_per_s": "virtual",
+    "virtual_calm50_times_real": "virtual",
+    "virtual_busy50_times_real": "virtual",
 }
 
 

@@ -37,6 +37,9 @@ FIGURES = {
     "judged_bytes_a_step": "memory that a judged step leaves behind",
     "calm50_times_real": "simulated time of 50 agents that have little to do, by CPU time",
     "busy50_times_real": "the same with ten tasks a second",
+    "virtual_messages_per_s": "messages of real shells over HTTP and links, in virtual time",
+    "virtual_calm50_times_real": "… 50 agents with little to do: simulated time by CPU time",
+    "virtual_busy50_times_real": "… with ten tasks a second",
 }
 
 

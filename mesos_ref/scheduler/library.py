@@ -135,6 +135,8 @@ class Framework:
         #: Offers that a call under way has used.
         self._spent: set[str] = set()
         self._updates: deque[TaskStatus] = deque()
+        #: How many updates have come, and how many of them were shown.
+        self._come = self._shown = 0
         self._news = trio.Event()
         self._error: FrameworkEnded | None = None
 
@@ -182,6 +184,11 @@ class Framework:
             offer = self._offers.popleft()
             if self.holds(offer):
                 return offer
+
+    async def caught_up(self) -> None:
+        """Return once the updates that have come so far were shown. Raises `FrameworkEnded`."""
+        come = self._come
+        await self._until(lambda: self._shown >= come)
 
     # What is asked ------------------------------------------------------------------------------
 
@@ -289,7 +296,7 @@ class Framework:
                 self._offers = deque(offer for offer in self._offers if self.holds(offer))
             self._offers.extend(event.offers.offers)
         elif event.update is not None:
-            self._updates.append(event.update.status)
+            self._take(event.update.status)
 
     def _drop_launches(self, why: str, call: wire.Call | None) -> None:
         """An ACCEPT that never left: its tasks are dropped here, as a master would have done."""
@@ -303,7 +310,11 @@ class Framework:
                     state="TASK_DROPPED",
                     message=why,
                 )
-                self._updates.append(status)
+                self._take(status)
+
+    def _take(self, status: TaskStatus) -> None:
+        self._updates.append(status)
+        self._come += 1
 
     def _end(self, error: str | None) -> None:
         self._error = FrameworkEnded(error or "the framework was torn down")
@@ -338,6 +349,8 @@ class Framework:
                 if status.uuid is not None and status.agent_id is not None:
                     seen = Seen(status.task_id, status.agent_id, status.uuid)
                     await self.shell.owner.post(seen)
+            self._shown += len(batch)
+            self._wake()
 
 
 class Offers:

@@ -24,8 +24,10 @@ from mesos_ref.wire.v1 import CommandInfo, Offer, TaskInfo, TaskStatus
 
 #: An offer that nothing fits into is not wanted again for so long.
 TOO_SMALL_S = 5.0
-#: An offer while nothing waits, until something does.
+#: An offer, or what is left of one, while no more may be launched.
 NOT_HUNGRY_S = 3_600.0
+#: Room for tasks, and none that comes, until offers that were refused for long are asked for.
+STARVED_S = 1.0
 #: Tasks launched with one offer at most.
 TASKS_PER_OFFER = 500
 
@@ -181,6 +183,8 @@ class _Runner:
         """Launch what fits into each offer, as long as there are offers."""
         assert self.framework is not None
         async for offer in self.framework.offers():
+            if self._items.waiting and not self._wants_offers:
+                await self.framework.caught_up()  # what ended makes room, and this offer
             chosen = self._choose(offer)
             with suppress(OfferGone):
                 if chosen:
@@ -228,7 +232,10 @@ class _Runner:
         ]
         await self.journal.append(attempts)
         try:
-            await self.framework.accept(offer, tasks)
+            refuse_s = 0.0
+            if not self._wants_offers:
+                self._is_hungry, refuse_s = False, NOT_HUNGRY_S
+            await self.framework.accept(offer, tasks, refuse_s=refuse_s)
         except OfferGone:
             gone = (TaskStatus(task_id=task.task_id, state="TASK_DROPPED") for task in tasks)
             await self.journal.append([ended_of(status) for status in gone])
@@ -247,18 +254,33 @@ class _Runner:
         )
 
     async def watch_appetite(self) -> None:
-        """Offers are suppressed while none are of use, and asked for again when they are."""
+        """Offers are suppressed while nothing waits, and asked for if they are wanted and missed.
+
+        What our own tasks give back is offered as a rule, being more than what was refused. So what
+        was refused for long is asked for, which brings an offer of every agent, only if there was
+        room for a while.
+        """
         assert self.framework is not None
         is_suppressed = False
         while True:
             await self.framework.subscribed()
-            if self._wants_offers and not self._is_hungry:
+            if not self._items.waiting:
+                if not is_suppressed:
+                    self._is_hungry, is_suppressed = False, True
+                    await self.framework.suppress()
+                await self._news.wait()
+            elif is_suppressed or await self._is_starved():
                 self._is_hungry, is_suppressed = True, False
                 await self.framework.revive()
-            elif not self._wants_offers and not is_suppressed:
-                self._is_hungry, is_suppressed = False, True
-                await self.framework.suppress()
-            await self._news.wait()
+            elif self._is_hungry or not self._wants_offers:
+                await self._news.wait()
+
+    async def _is_starved(self) -> bool:
+        """Whether offers are wanted for so long, and some that may be of use were refused."""
+        with trio.move_on_after(STARVED_S):
+            while self._wants_offers and not self._is_hungry:
+                await self._news.wait()
+        return self._wants_offers and not self._is_hungry
 
 
 def _milli(value: float) -> int:

@@ -12,8 +12,10 @@ import pytest
 
 from mesos_chaos.__main__ import main
 from mesos_chaos.plan import Cluster, Fault, FaultKind, Plan, Workload, load_scenario, shipped
+from mesos_chaos.sim.named import busy50
 from mesos_chaos.virtual.run import run_virtually
 from mesos_ref.agent.core import AgentCore
+from mesos_spec.tools.judging.trace import Record
 
 PERTURBED = """
 import hashlib, sys
@@ -67,7 +69,7 @@ def test_a_scenario_conforms_and_settles(name: str) -> None:
 
 def test_a_record_of_what_was_not_stepped_has_sent_nothing() -> None:
     """A frame on a line that is given up is ignored, whatever the record before it has sent."""
-    plan = load_scenario("deposed_leader")[1].model_copy(update={"seed": 0})
+    plan = load_scenario("deposed_leader")[1].model_copy(update={"seed": 10})
     result, _ = run_virtually(plan)
     assert result.exit_code == 0, result.verdict.text()
 
@@ -165,3 +167,37 @@ def test_the_command_runs_a_scenario_in_virtual_time(capsys: pytest.CaptureFixtu
     assert told["verdict"]["records"] > 100
     assert main(["run", "agent_killed", "--tier", "2", "--seed", "3"]) == 0
     assert "pieces sent" in capsys.readouterr().out
+
+
+def test_offers_are_not_made_in_circles() -> None:
+    """Each agent is offered once; then what tasks give back is, and is used."""
+    plan = busy50(4)
+    result, _ = run_virtually(plan)
+    assert result.exit_code == 0, (result.pending, result.verdict.text())
+    taken = result.verdict.taken
+    rounds = 1 + taken["revive"]
+    assert rounds <= 2
+    assert taken["offer"] <= 50 * rounds + 1.5 * plan.workload[0].items
+
+
+def test_what_was_refused_is_asked_for_when_nothing_else_comes() -> None:
+    """One task at a time: the other agent is refused for an hour, and then it is the only one."""
+    timers = {"agent_ping_timeout_s": 0.3, "max_agent_ping_timeouts": 3}
+    plan = Plan(
+        cluster=Cluster(masters=1, agents=2, timers=timers),
+        workload=[Workload(name="w", items=4, command="sleep 1", parallel=1)],
+        fault=[Fault(kind=FaultKind.CUT, target="agent-of:w.1", at_s=2.0, for_s=15.0)],
+    )
+    done_s: list[float] = []
+
+    class Watch:
+        def hear(self, incarnation: str, role: str, record: Record) -> None:
+            if role == "scheduler" and str(record.heard).count("TASK_FINISHED"):
+                done_s.append(record.now / 1e6)
+
+        def struck(self, kind: str) -> None: ...
+
+    result, _ = run_virtually(plan, listener=Watch())
+    assert result.exit_code == 0, (result.pending, result.verdict.text())
+    assert result.verdict.taken["revive"] == 1
+    assert done_s[-1] < 2 + 15

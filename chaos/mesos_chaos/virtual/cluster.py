@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import trio
 
 from mesos_chaos.plan import Plan, Workload
-from mesos_chaos.sim.cluster import STANDBY_AGAIN_US, OnlineJudge, configured
+from mesos_chaos.sim.cluster import JUDGED_AT_ONCE, STANDBY_AGAIN_US, OnlineJudge, configured
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.virtual.elections import Elections
 from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster, VirtualScheduler
@@ -108,7 +108,7 @@ class VirtualCluster:
         self.loop = Alarms(nursery, plan.seed)
         self.random = self.loop.random
         self.network = Network(self.random)
-        self.judge = OnlineJudge(keep_lines)
+        self.judge = OnlineJudge(keep_lines, at_once=JUDGED_AT_ONCE)
         self.election = Elections(
             self.random("election"),
             plan.cluster.lease_s,
