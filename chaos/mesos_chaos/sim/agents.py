@@ -104,11 +104,13 @@ class SimAgent(Node):
     def _connect(self, effect: Connect) -> None:
         master = self._masters[effect.url]
         link = effect.link
+        self.opens(link)
         if not master.leads or not master.alive:
             self.loop.after(5_000, lambda: self.hear(heard.LinkEnded(link)))
             return
         ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, master.name)
         near, far = ends
+        self.astray += [f"dials while its link {one} is open" for one in self._links]
         self._links[link] = near
         near.hear = lambda sent: self.hear(heard.Frame(link, sent[0], sent[1]))
         near.ended = lambda: self._link_ended(link)
@@ -129,6 +131,7 @@ class SimAgent(Node):
         request = f"{self.name}.{self.life}#{self._foreign}"
         self._asking[request] = (end, call.type == "SUBSCRIBE")
         new = SimIds(self.loop.random(f"streams {self.name}")).uuid()
+        self.opens(new)
         self.hear(
             heard.ExecutorCall(
                 request,
@@ -160,9 +163,11 @@ class SimAgent(Node):
             case Connect():
                 self._connect(effect)
             case SendFrame(link=link, frame=frame):
+                self.names("sends on link", link)
                 if link in self._links:
                     self._links[link].send((self._number(link), frame))
             case CloseLink(link=link):
+                self.names("closes link", link)
                 if (end := self._links.pop(link, None)) is not None:
                     end.close()
             case StartExecutor():
@@ -176,9 +181,11 @@ class SimAgent(Node):
                 end.send(("opened",))
                 end.ended = lambda: self._stream_ended(stream)
             case SendEvent(stream=stream, event=event):
+                self.names("sends on stream", stream)
                 if stream in self._streams:
                     self._streams[stream].send(("event", self._number(stream), event))
             case CloseStream(stream=stream):
+                self.names("closes stream", stream)
                 if (end := self._streams.pop(stream, None)) is not None:
                     end.close()
             case Answer(request=request, status=status):

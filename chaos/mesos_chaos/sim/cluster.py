@@ -20,7 +20,7 @@ from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import Election, SimMaster
 from mesos_chaos.sim.network import Network
 from mesos_chaos.sim.node import Listener, Node
-from mesos_chaos.sim.open_ends import forgotten
+from mesos_chaos.sim.open_ends import forgotten, gone
 from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
@@ -303,7 +303,8 @@ class SimCluster:
                 self.late = punctuality.look(node.incarnation, now_us, node.core.view)
         self._looks += 1
         if self._looks % READ_BACK == 0:
-            self.lost = self.lost or self._unkept() or self._held()
+            self.lost = self.lost or self._unkept() or self._held() or self._astray()
+            self.lost = self.lost or [*gone(self)]
             self.late = self.late or self._unoffered.look(self._leading())
         self.loop.after(LOOK_US, self._look)
 
@@ -321,10 +322,14 @@ class SimCluster:
 
     def leaks(self) -> list[str]:
         """What is held though it must not be, now that all is quiet (D12)."""
-        found = self._held()
+        found = self._held() + self._astray()
         found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
         found += [f"{n}: {says}" for n, one in self.masters.items() for says in one.misanswered]
         return found + forgotten(self) + self._unkept()
+
+    def _astray(self) -> list[str]:
+        """What cores wanted done that no shell could make sense of."""
+        return [f"{node.name}: {says}" for node in self.nodes for says in node.astray]
 
     def _held(self) -> list[str]:
         """What the cores hold though they must not, ever, by their own account."""

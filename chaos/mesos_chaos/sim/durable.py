@@ -2,7 +2,9 @@
 
 Kills find that out too, if they come at the right moment.  Here the disk of a living agent is read
 back now and then, as a new process would, and held against what the old one shows of frameworks
-that checkpoint: executors, tasks and updates, none missing and none left over.
+that checkpoint: executors, tasks and updates, none missing and none left over.  And what is on the
+disk is to the byte what should be kept of all that is known: nothing is left there that no process
+would ever look at again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mesos_chaos.sim.node import SimIds
-from mesos_ref.agent import remembering
+from mesos_ref.agent import checkpoint, remembering
 from mesos_ref.agent import view as views
 from mesos_ref.agent.state import Agent
 
@@ -35,6 +37,19 @@ def unkept(agent: SimAgent) -> Iterator[str]:
     for key in sorted(shown.keys() & kept.keys()):
         if shown[key] != kept[key]:
             yield f"{agent.name}: {_plain(key)} is kept otherwise than it is shown"
+    yield from _written(agent)
+
+
+def _written(agent: SimAgent) -> Iterator[str]:
+    """A sentence for each key of the disk whose value is not what all writes should add up to."""
+    due, kept = checkpoint.whole(agent.core.state), agent.kept
+    for key in sorted(due.keys() | kept.keys()):
+        if key not in due:
+            yield f"{agent.name}: {key} is on the disk, and of no use"
+        elif key not in kept:
+            yield f"{agent.name}: {key} is not on the disk"
+        elif kept[key] != due[key]:
+            yield f"{agent.name}: {key} on the disk is not as it should be"
 
 
 def _rows(view: dict[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class SimMaster(Node):
     def accept_link(self, link: str, end: End[Any]) -> None:
         """An agent has connected."""
         self._links[link] = end
+        self.opens(link)
         end.hear = lambda sent: self.hear(heard.Frame(link, sent[0], sent[1]))
         end.ended = lambda: self._link_ended(link)
 
@@ -119,6 +120,7 @@ class SimMaster(Node):
         self._asking[request] = (end, n)
         new = SimIds(self.loop.random(f"streams {self.name}")).uuid()
         self._foreign += connection == "ext"
+        self.opens(new)
         number = self._foreign if connection == "ext" else n
         self.hear(heard.Call(request, (connection, number), stream, call, new))
 
@@ -154,9 +156,11 @@ class SimMaster(Node):
         """Do what the core wants done."""
         match effect:
             case SendFrame(link=link, frame=frame):
+                self.names("sends on link", link)
                 if link in self._links:
                     self._links[link].send((self._number(link), frame))
             case CloseLink(link=link):
+                self.names("closes link", link)
                 if (end := self._links.pop(link, None)) is not None:
                     end.close()
             case OpenStream(request=request, stream=stream):
@@ -165,9 +169,11 @@ class SimMaster(Node):
                 end.send(("answer", n, 200, stream))
                 end.ended = lambda: self._stream_ended(stream)
             case SendEvent(stream=stream, event=event):
+                self.names("sends on stream", stream)
                 if stream in self._streams:
                     self._streams[stream].send(("event", stream, self._number(stream), event))
             case CloseStream(stream=stream):
+                self.names("closes stream", stream)
                 if (end := self._streams.pop(stream, None)) is not None:
                     end.close()
             case Answer(request=request, status=status, body=body):

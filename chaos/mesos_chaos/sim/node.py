@@ -91,6 +91,8 @@ class Node:
         self._batch = 0
         self._doom: tuple[Moment, Callable[[], None]] | None = None
         self.has_kept = False  #: since somebody last looked
+        self.astray: list[str] = []  #: effects that no shell could make sense of
+        self._known: set[str] = set()
 
     @property
     def alive(self) -> bool:
@@ -106,6 +108,7 @@ class Node:
         """A process starts with `core`; `node` is its name in traces."""
         self.life += 1
         self.core = core
+        self._known.clear()
         self._batch = 0
         incarnation = self.incarnation = f"{self.name}.{self.life}"
         header = trace.header(
@@ -185,6 +188,15 @@ class Node:
     def perform(self, effect: Effect) -> None:
         """Do what the core wants done."""
         raise TypeError(f"{self.name} does not know how to {type(effect).__name__}")
+
+    def opens(self, name: str) -> None:
+        """From now on in this life effects may name a connection, a stream, or a request so."""
+        self._known.add(name)
+
+    def names(self, what: str, name: str) -> None:
+        """An effect names one: it may have ended, but it must have been there."""
+        if name not in self._known:
+            self.astray.append(f"{what} {name}, where there never was any of that name")
 
     # ---- time ----------------------------------------------------------------------------------
     def _wake_at(self, due_us: int | None) -> None:

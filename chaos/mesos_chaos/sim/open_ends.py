@@ -2,7 +2,8 @@
 
 A core says what to close, and shows what it has; the shell around it holds what is open.  When all
 is quiet the two must agree: a stream that was replaced is hung up, a framework that was removed is
-not listened to, an executor that has ended is not shown any more (S13, EXE-5).
+not listened to, an executor that has ended is not shown any more (S13, EXE-5).  And at no time does
+a core that hears what happens go on with a connection that is gone (AGT-11).
 """
 
 from __future__ import annotations
@@ -30,6 +31,27 @@ def forgotten(cluster: SimCluster) -> list[str]:
             shown = {scheduler.core.view()["scheduler"]["stream"]} - {None}
             found += _differ(scheduler.name, "stream", scheduler.streams, shown)
     return found
+
+
+def gone(cluster: SimCluster) -> Iterator[str]:
+    """A sentence for each connection that is shown though it has ended, and that was told."""
+    for node in cluster.nodes:
+        if not node.alive or node.paused:
+            continue
+        view = node.core.view()
+        match node.role:
+            case "master" if cluster.masters[node.name].leads:
+                master = cluster.masters[node.name]
+                yield from _ended(node.name, "link", master.links, _shown(view, "agents", "link"))
+                shown = _shown(view, "frameworks", "stream")
+                yield from _ended(node.name, "stream", master.streams, shown)
+            case "agent":
+                agent = cluster.agents[node.name]
+                yield from _ended(node.name, "link", agent.links, {view["agent"]["link"]} - {None})
+            case "scheduler":
+                scheduler = cluster.schedulers[node.name]
+                shown = {view["scheduler"]["stream"]} - {None}
+                yield from _ended(node.name, "stream", scheduler.streams, shown)
 
 
 def _of_master(master: SimMaster, misfits: bool) -> Iterator[str]:
@@ -60,4 +82,8 @@ def _shown(view: dict[str, Any], table: str, name: str) -> set[str]:
 
 def _differ(node: str, what: str, there: Iterable[str], shown: set[str]) -> Iterator[str]:
     yield from (f"{node}: {what} {one} is open, and nobody's" for one in sorted({*there} - shown))
+    yield from _ended(node, what, there, shown)
+
+
+def _ended(node: str, what: str, there: Iterable[str], shown: set[str]) -> Iterator[str]:
     yield from (f"{node}: {what} {one} is shown, and gone" for one in sorted(shown - {*there}))
