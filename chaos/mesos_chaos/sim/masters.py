@@ -42,6 +42,7 @@ class SimMaster(Node):
 
     role = "master"
     tick = heard.Tick()
+    _has_idle_timer = True
 
     def __init__(
         self,

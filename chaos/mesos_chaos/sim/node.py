@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from mesos_chaos.sim.loop import Loop, Timer
 from mesos_ref import trace
-from mesos_ref.step import Effect, Persist, Step
+from mesos_ref.step import NOTHING, Effect, Persist, Step
 
 
 class Moment(Enum):
@@ -74,6 +74,8 @@ class Node:
 
     role = ""
     tick: Any = None
+    #: Whether it has a timer that comes round whatever there is to do: a master allocates so.
+    _has_idle_timer = False
 
     def __init__(self, loop: Loop, name: str, listener: Listener | None) -> None:
         self.loop = loop
@@ -93,6 +95,8 @@ class Node:
         self.has_kept = False  #: since somebody last looked
         self.astray: list[str] = []  #: effects that no shell could make sense of
         self._known: set[str] = set()
+        self._came_to_nothing = False  #: what was heard last
+        self._may_wake_idly = 0  #: how often more it may wake up and find nothing to do
 
     @property
     def alive(self) -> bool:
@@ -109,6 +113,7 @@ class Node:
         self.life += 1
         self.core = core
         self._known.clear()
+        self._may_wake_idly = 0
         self._batch = 0
         incarnation = self.incarnation = f"{self.name}.{self.life}"
         header = trace.header(
@@ -163,6 +168,7 @@ class Node:
             return
         self._batch += 1
         step = self.core.handle(event, self.loop.now_us)
+        self._came_to_nothing = step == NOTHING
         if self._writer is not None:
             self._writer.record(event, self.loop.now_us, step, self._batch)
             self._writer.write()
@@ -219,3 +225,7 @@ class Node:
             self._missed.append(self.tick)
             return
         self.hear(self.tick)
+        if self._came_to_nothing and self.core is not None and not self._has_idle_timer:
+            self._may_wake_idly -= 1
+            if self._may_wake_idly < 0:
+                self.astray.append("woke up, and there was nothing to do, nor had been anything to wait for")

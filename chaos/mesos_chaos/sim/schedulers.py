@@ -144,6 +144,8 @@ class SimScheduler(Node):
             case OpenSubscription(connection=connection, call=call):
                 self._send(connection, (connection, 0, None, call))
             case SendCall(connection=connection, stream=stream, n=n, call=call):
+                if call.reconcile is not None and call.reconcile.tasks:
+                    self._may_wake_idly = 1  # to ask again, if it was not told by then
                 self._send(connection, (connection, n, stream, call))
             case CloseSubscription(connection=connection):
                 if connection != self._wanted:  # which a real shell would not survive
@@ -186,6 +188,8 @@ class SimScheduler(Node):
     def _told(self, connection: str, kind: str, *rest: Any) -> None:
         if kind == "event":
             stream, n, event = rest
+            if event.update is not None and event.update.status.state == "TASK_UNREACHABLE":
+                self._may_wake_idly = 1
             self.hear(heard.EventHeard(stream, n, event))
             return
         n, status, text = rest

@@ -29,6 +29,9 @@ class Clocks:
     _filters: dict[str, list[int]] = field(default_factory=dict)
     _failover: dict[str, int] = field(default_factory=dict)
     _resent: dict[Key, int] = field(default_factory=dict)
+    _is_tick: bool = False  #: whether nothing but time has moved this process
+    _stream: str | None = None  #: a scheduler's, while it is subscribed
+    _ask_wait_us: int | None = None  #: how long a scheduler waits until it asks again
 
     def setting(self, name: str) -> int | None:
         """A timer's length in microseconds; None if the header does not give it."""
@@ -38,8 +41,14 @@ class Clocks:
     def now(self, record: Record) -> None:
         """A record is about to be judged."""
         self.now_us = record.now
-        if record.heard is not None and record.heard.local == "elected":
+        heard = record.heard
+        self._is_tick = heard is not None and heard.local == "tick"
+        if heard is not None and heard.local == "elected":
             self.elected_us = record.now
+        elif heard is not None and self._stream is not None:
+            on = heard.stream if heard.id is None else heard.id[0]
+            if on == self._stream and heard.local != "ended":
+                self._armed["stream",] = record.now
 
     def settled(self) -> bool:
         """Whether agents that have not come back since the election are really unknown (D19)."""
@@ -81,6 +90,22 @@ class Clocks:
         most = self.setting("status_update_retry_max_us") or 600 * SECOND_US
         return self._after(("sent", task), min(base << min(self._resent.get(task, 0), 30), most))
 
+    def _silent_link(self, bound: dict[str, Any]) -> int | None:
+        """An agent that nothing but time has moved leaves a leader that did not ping (AGT-10)."""
+        wait_us = self.setting("ping_timeout_us")
+        return self._after(("pinged",), wait_us) if self._is_tick else None
+
+    def _silent_stream(self, bound: dict[str, Any]) -> int | None:
+        """A scheduler leaves a stream that was silent for some heartbeats."""
+        every, times = self._armed.get(("heartbeat",)), self.setting("missed_heartbeats")
+        if not self._is_tick or every is None or times is None:
+            return None
+        return self._after(("stream",), every * times)
+
+    def _ask(self, bound: dict[str, Any]) -> int | None:
+        """Who asks about tasks, and is not told, asks again at growing intervals (REC-10)."""
+        return self._after(("asked",), self._ask_wait_us) if self._is_tick else None
+
     def _filter(self, bound: dict[str, Any]) -> int | None:
         expiries = self._filters.get(bound["framework"])
         return min(expiries) if expiries else None
@@ -93,10 +118,15 @@ class Clocks:
             arm(self, bound, now_us, record)
 
     def over(self, record: Record) -> None:
-        """A record was judged: updates that it sent are waited for, twice as long if again."""
+        """A record was judged: updates that it sent are waited for, twice as long if again.
+
+        So are the answers to what a scheduler has asked; sooner, if one more task is unreachable.
+        """
         for sent in record.sent:
             msg = sent.msg
-            if msg is not None and msg.get("kind") == "Update":
+            if msg is not None and msg.get("type") == "RECONCILE":
+                self._asked(msg, record)
+            elif msg is not None and msg.get("kind") == "Update":
                 task = (msg["framework_id"], msg["status"]["task_id"]["value"])
                 again = any(
                     name == "resend" and (x.get("framework"), x.get("task")) == task
@@ -104,6 +134,40 @@ class Clocks:
                 )
                 self._armed["sent", task] = record.now
                 self._resent[task] = self._resent.get(task, 0) + 1 if again else 0
+
+    def _asked(self, call: dict[str, Any], record: Record) -> None:
+        base, most = self.setting("reconcile_us"), self.setting("reconcile_max_us")
+        user_asks = record.heard is not None and record.heard.local == "asked"
+        if base is None or user_asks or not (call.get("reconcile") or {}).get("tasks"):
+            return
+        if self._armed.get(("asked",)) != record.now:  # or it is more of the same question
+            again = 2 * (self._ask_wait_us or base) if self._is_tick else base
+            self._ask_wait_us = again if most is None else min(again, most)
+        self._armed["asked",] = record.now
+
+    def _be_subscribed(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
+        msg = (record.heard and record.heard.msg) or {}
+        seconds = (msg.get("subscribed") or {}).get("heartbeat_interval_seconds")
+        self._armed.pop(("asked",), None)
+        if record.heard is not None and record.heard.id is not None:
+            self._stream = str(record.heard.id[0])
+            self._armed["stream",] = now_us
+        if isinstance(seconds, int | float):
+            self._armed["heartbeat",] = round(seconds * SECOND_US)
+
+    def _lost_stream(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
+        self._stream = None
+        for key in ("stream", "heartbeat", "asked"):
+            self._armed.pop((key,), None)
+
+    def _hear_update(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
+        msg = (record.heard and record.heard.msg) or {}
+        status = (msg.get("update") or {}).get("status") or {}
+        if status.get("state") == "TASK_UNREACHABLE":
+            self._ask_wait_us = self.setting("reconcile_us")
+
+    def _pinged(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
+        self._armed["pinged",] = now_us
 
     def _offered(self, bound: dict[str, Any], now_us: int, record: Record) -> None:
         self._armed["offer", bound["offer"]] = now_us
@@ -169,6 +233,9 @@ _DUE: dict[str, Callable[[Clocks, dict[str, Any]], int | None]] = {
     "resend": Clocks._retry,
     "recover_executor": Clocks._back_due,
     "give_up_executor": Clocks._executor_due,
+    "drop_link": Clocks._silent_link,
+    "lose_stream": Clocks._silent_stream,
+    "call": Clocks._ask,
 }
 
 _Arm = Callable[[Clocks, dict[str, Any], int, Record], None]
@@ -184,4 +251,10 @@ _ARM: dict[str, _Arm] = {
     "forget_filter": Clocks._forgot,
     "run": Clocks._started,
     "start_agent": Clocks._restarted,
+    "register": Clocks._pinged,
+    "be_registered": Clocks._pinged,
+    "answer_ping": Clocks._pinged,
+    "be_subscribed": Clocks._be_subscribed,
+    "lose_stream": Clocks._lost_stream,
+    "hear_update": Clocks._hear_update,
 }
