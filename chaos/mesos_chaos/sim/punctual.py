@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mesos_chaos.sim.dialling import WAITS, Dialler
 from mesos_spec.tools.judging.trace import Record, Trace
 
 SLACK_US = 50_000
@@ -166,9 +167,16 @@ class Punctuality:
 
     def __init__(self) -> None:
         self._watched: dict[str, Watched] = {}
+        self._diallers: dict[str, Dialler] = {}
 
     def hear(self, incarnation: str, trace: Trace, record: Record) -> None:
         """A process has written a record.  What a scheduler shows may stay for ever."""
+        if trace.header.role in WAITS:
+            dialler = self._diallers.get(incarnation)
+            if dialler is None:
+                header = trace.header
+                dialler = self._diallers[incarnation] = Dialler(header.role, header.config)
+            dialler.hear(record)
         if trace.header.role not in WATCHED:
             return
         watched = self._watched.get(incarnation)
@@ -179,6 +187,10 @@ class Punctuality:
 
     def look(self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]) -> list[str]:
         """What is overdue at a process that could have acted, and shows `view()`."""
+        dialler = self._diallers.get(incarnation)
+        late_us = 0 if dialler is None else dialler.overdue_us(now_us)
+        if late_us > SLACK_US:
+            return [f"{incarnation}: has lost its leader, and does not dial, {late_us / 1e6:.2f} s"]
         watched = self._watched.get(incarnation)
         if watched is None or not (watched.since_us or watched.filters_us):
             return []
@@ -186,5 +198,7 @@ class Punctuality:
 
     def excuse(self, incarnation: str, now_us: int) -> None:
         """That process cannot act now."""
+        if incarnation in self._diallers:
+            self._diallers[incarnation].excuse(now_us)
         if incarnation in self._watched:
             self._watched[incarnation].excuse(now_us)

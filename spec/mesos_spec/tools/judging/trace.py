@@ -53,6 +53,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     stream: str | None = None
     new_stream: str | None = None
     link: str | None = None
+    connection: str | None = None
     epoch: int | None = None
     container: str | None = None
     framework: str | None = None
@@ -73,6 +74,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     msg: dict[str, Any] | None = None
     do: str | None = None
     link: str | None = None
+    connection: str | None = None
     stream: str | None = None
     status: int | None = None
 
