@@ -47,3 +47,16 @@ def test_what_was_not_wiped_is_told(agent: SimAgent) -> None:
         del agent.core.state.frameworks[framework].tasks[name]
     assert agent.kept == kept
     assert any("is kept, and not shown" in says for says in unkept(agent))
+
+
+def test_what_nobody_would_look_at_again_is_told(agent: SimAgent) -> None:
+    """A disk that is never cleared is full one day."""
+    [task] = [key for key in agent.kept if key.startswith("task/")][:1]
+    agent.kept["task/gone/t"] = dict(agent.kept[task])
+    assert "a1: task/gone/t is on the disk, and of no use" in [*unkept(agent)]
+
+
+def test_what_is_written_otherwise_than_it_is_known_is_told(agent: SimAgent) -> None:
+    [progress] = [key for key in agent.kept if key.startswith("progress/")][:1]
+    agent.kept[progress] = {**agent.kept[progress], "killed": True}
+    assert f"a1: {progress} on the disk is not as it should be" in [*unkept(agent)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mesos_chaos.sim import node
 from mesos_chaos.sim.loop import Loop
 from mesos_chaos.sim.node import Moment, Node, SimIds
 from mesos_ref import trace
@@ -127,6 +128,35 @@ def test_a_tick_comes_when_the_core_wants_it() -> None:
     core.next_deadline = None
     process.loop.run(100)
     assert core.heard == [(0, ONE), (70, Tick())]
+
+
+def test_a_timer_may_have_run_out_when_it_is_called_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the tick comes for nothing, which is nobody's fault."""
+    monkeypatch.setattr(node, "TOO_LATE", 1.0)
+    process = Process()
+    core = process.start()
+    core.next_deadline = 70
+    process.hear(ONE)
+    core.next_deadline = None
+    process.hear(TWO)
+    process.loop.run(100)
+    assert core.heard == [(0, ONE), (0, TWO), (70, Tick())]
+    assert process.astray == []
+
+
+def test_a_core_that_wants_to_be_woken_should_have_something_to_do() -> None:
+    process = Process()
+    process._has_idle_timer = False
+    core = process.start()
+    for may in (1, 0):
+        process._may_wake_idly = may
+        core.next_deadline = process.loop.now_us + 10
+        process.hear(ONE)
+        core.next_deadline = None
+        assert process.astray == []
+        process.loop.run(process.loop.now_us + 10)
+    [says] = process.astray
+    assert says.startswith("woke up, and there was nothing to do")
 
 
 def test_ids_are_a_function_of_seed_and_stream() -> None:

@@ -6,9 +6,10 @@ from mesos_chaos.plan import Cluster, Plan, Workload
 from mesos_chaos.sim.cluster import SimCluster
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.sim.network import End
-from mesos_chaos.sim.open_ends import forgotten
+from mesos_chaos.sim.open_ends import forgotten, gone
 from mesos_chaos.sim.run import simulate
-from mesos_ref.step import Answer
+from mesos_ref.agent.effects import Connect
+from mesos_ref.step import Answer, CloseLink, CloseStream
 
 PLAN = Plan(
     cluster=Cluster(masters=1, agents=1, foreign=1, foreign_calls=30),
@@ -87,3 +88,41 @@ def test_an_executor_that_has_ended_and_is_shown_is_told() -> None:
     executor = agent.executors.pop(container)
     says = f"a1: executor {executor.framework_id}/{executor.executor_id} is shown, and gone"
     assert says in forgotten(cluster)
+
+
+def test_a_connection_that_has_ended_and_is_shown_is_told() -> None:
+    """AGT-11: whoever hears what happens does not go on with it; who is paused cannot hear."""
+    cluster = settled()
+    assert [*gone(cluster)] == []
+    link, *_ = cluster.agents["a1"]._links
+    stream, *_ = cluster.schedulers["own"].streams
+    for name, node in (("a1", cluster.agents["a1"]), ("m1", cluster.masters["m1"])):
+        end = node._links.pop(link)
+        assert f"{name}: link {link} is shown, and gone" in [*gone(cluster)]
+        node.paused = True
+        assert [*gone(cluster)] == []
+        node.paused = False
+        node._links[link] = end
+    cluster.schedulers["own"]._ends.clear()
+    assert [*gone(cluster)] == [f"own: stream {stream} is shown, and gone"]
+
+
+def test_what_never_was_cannot_be_closed() -> None:
+    cluster = settled()
+    agent, master = cluster.agents["a1"], cluster.masters["m1"]
+    link, *_ = agent.links
+    agent.perform(CloseLink(link))
+    agent.perform(CloseLink(link))  # it was there: that it is not any more may have crossed
+    assert agent.astray == []
+    agent.perform(CloseLink("never-was"))
+    master.perform(CloseStream("never-was"))
+    assert agent.astray == ["closes link never-was, where there never was any of that name"]
+    assert "m1: closes stream never-was, where there never was any of that name" in cluster.leaks()
+
+
+def test_an_agent_has_one_link() -> None:
+    cluster = settled()
+    agent = cluster.agents["a1"]
+    [link] = agent.links
+    agent.perform(Connect(cluster.election.epoch, "m1", "another"))
+    assert agent.astray == [f"dials while its link {link} is open"]

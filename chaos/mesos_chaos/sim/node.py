@@ -4,6 +4,9 @@ A `Node` takes the place of a shell.  It hands events to the core, writes the re
 to be kept, and only then performs the effects: the order of the real thing.  A node can be killed
 (its memory and connections are gone, what it kept stays), also between any two of these; paused (it
 hears nothing until it is resumed; then everything at once), and started again.
+
+A tick may come when nothing is due any more: the shell's timer had run out when what it was for was
+called off.  A core that is woken at the time it asked for, though, should have something to do.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import Any, Protocol
 from mesos_chaos.sim.loop import Loop, Timer
 from mesos_ref import trace
 from mesos_ref.step import NOTHING, Effect, Persist, Step
+
+TOO_LATE = 0.05  #: the share of timers that are called off when they have run out already
 
 
 class Moment(Enum):
@@ -212,10 +217,18 @@ class Node:
 
     def _set_timer(self, due_us: int | None) -> None:
         if self._timer is not None:
+            if self._timer.do is not None and self.core is not None:
+                self._call_off_late(self._timer.due_us)
             self._timer.cancel()
             self._timer = None
         if due_us is not None:
             self._timer = self.loop.at(due_us, self._tick)
+
+    def _call_off_late(self, due_us: int) -> None:
+        """Now and then the tick comes all the same."""
+        if self.loop.random(f"ticks {self.name}").random() < TOO_LATE:
+            life = self.life
+            self.loop.at(due_us, lambda: self.hear(self.tick) if self.life == life else None)
 
     def _tick(self) -> None:
         self._timer = None
@@ -228,4 +241,4 @@ class Node:
         if self._came_to_nothing and self.core is not None and not self._has_idle_timer:
             self._may_wake_idly -= 1
             if self._may_wake_idly < 0:
-                self.astray.append("woke up, and there was nothing to do, nor had been anything to wait for")
+                self.astray.append("woke up, and there was nothing to do, or to wait for")

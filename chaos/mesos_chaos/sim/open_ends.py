@@ -52,6 +52,8 @@ def gone(cluster: SimCluster) -> Iterator[str]:
                 scheduler = cluster.schedulers[node.name]
                 shown = {view["scheduler"]["stream"]} - {None}
                 yield from _ended(node.name, "stream", scheduler.streams, shown)
+            case _:
+                pass  # a standby has no connections
 
 
 def _of_master(master: SimMaster, misfits: bool) -> Iterator[str]:
