@@ -270,7 +270,10 @@ def test_a_bug_of_a_shell_is_caught_on_real_processes() -> None:
     assert (found.caught, found.strategy) == (True, "live"), found.property
 
 
-@pytest.mark.parametrize("name", ["calls_overtake_each_other", "last_batch_is_taken_for_torn"])
+@pytest.mark.parametrize(
+    "name",
+    ["broken_link_is_not_told", "calls_overtake_each_other", "last_batch_is_taken_for_torn"],
+)
 def test_a_bug_of_a_shell_is_caught_in_virtual_time(name: str) -> None:
     found = hunt_live(MUTANTS[name], Rules(budget_s=60.0), tier=2)
     assert (found.caught, found.strategy) == (True, "virtual"), found.property

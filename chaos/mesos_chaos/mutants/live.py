@@ -103,6 +103,9 @@ def _caught(code: int, facts: Mapping[str, Any]) -> tuple[Catch, str]:
     violations = facts.get("verdict", {}).get("violations", [])
     if code in (1, 4) and violations:
         return Catch.VIOLATION, violations[0]["says"]
+    for kind, found in ((Catch.LATE, facts.get("late")), (Catch.LEAK, facts.get("leaks"))):
+        if found:
+            return kind, f"{kind}: {found[0]}"
     pending = facts.get("pending") or ["the goal was not reached"]
     return Catch.UNSETTLED, f"does not settle: {pending[0]}"
 

@@ -14,6 +14,7 @@ from mesos_chaos.sim.cluster import JUDGED_AT_ONCE, STANDBY_AGAIN_US, OnlineJudg
 from mesos_chaos.sim.loop import SECOND_US
 from mesos_chaos.virtual.elections import Elections
 from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster, VirtualScheduler
+from mesos_chaos.virtual.open_ends import LOOK_US, OpenEnds
 from mesos_chaos.virtual.processes import WALL_START_US, Process
 from mesos_chaos.virtual.seam import Whims, start_as
 from mesos_chaos.virtual.streams import Network
@@ -104,6 +105,9 @@ class VirtualCluster:
         self.nursery = nursery
         self.whims = whims
         self.crashes: list[str] = []
+        self.lost: list[str] = []  #: connections that somebody goes on with, and that are gone
+        self.has_strangers = frameworks is not VirtualScheduler
+        self._open_ends = OpenEnds()
         self.final_view: dict[str, Any] = {}  #: what the leader showed in the end
         self.loop = Alarms(nursery, plan.seed)
         self.random = self.loop.random
@@ -120,6 +124,7 @@ class VirtualCluster:
         self.schedulers = {w.name: frameworks(self, w, names) for w in plan.workload}
         for process in self.processes:
             process.start()
+        self.loop.after(LOOK_US, self._look)
 
     @property
     def processes(self) -> list[Process | Framework]:
@@ -186,9 +191,13 @@ class VirtualCluster:
                 found.append(name)
         return found
 
+    def _look(self) -> None:
+        self.lost = self.lost or self._open_ends.look(self)
+        self.loop.after(LOOK_US, self._look)
+
     def leaks(self) -> list[str]:
-        """What the cores hold though they must not, by their own account (D12)."""
-        found = []
+        """What the cores hold though they must not: connections, or by their own account (D12)."""
+        found = [*self.lost]
         for master in self.masters.values():
             if master.alive and master.core is not None:
                 found += [f"{master.name}: {says}" for says in master_core.violations(master.core)]

@@ -58,7 +58,7 @@ async def _follow(cluster: VirtualCluster, listener: Listener | None) -> SimResu
     faults.arm(plan.fault)
 
     def broken() -> bool:
-        return cluster.judge.violation is not None or bool(cluster.crashes)
+        return cluster.judge.violation is not None or bool(cluster.crashes or cluster.lost)
 
     def quiet() -> bool:
         return broken() or (cluster.finished and faults.left == 0)
@@ -85,7 +85,7 @@ async def _follow(cluster: VirtualCluster, listener: Listener | None) -> SimResu
         faults_done=faults.done,
         struck=faults.met,
         missed=missed,
-        leaks=[] if broken() else cluster.leaks(),
+        leaks=cluster.lost if broken() else cluster.leaks(),
     )
 
 
