@@ -120,7 +120,6 @@ class Update(Frame, frozen=True, kw_only=True):
     framework_id: str
     status: TaskStatus
     latest_state: TaskState
-    executor_id: str | None = None
 
 
 class Exited(Frame, frozen=True, kw_only=True):

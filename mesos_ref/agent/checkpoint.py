@@ -192,7 +192,6 @@ def _update_key(framework: Framework, queue: Queue, update: Update) -> str:
 def _update(framework: Framework, queue: Queue, update: Update) -> dict[str, Any]:
     return {
         "framework_id": framework.framework_id,
-        "executor_id": queue.executor_id,
         "number": update.number,
         "status": to_builtins(update.status),
     }

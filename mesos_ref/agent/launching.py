@@ -96,5 +96,4 @@ def _refuse_run(
     agent.decided("refuse_run")
     state = framework.lost_or("TASK_DROPPED")
     status = updates.status_of(agent, frame.task.task_id, state, reason, why)
-    executor_id = None if frame.executor is None else frame.executor.executor_id
-    updates.enqueue(agent, framework, status, executor_id)
+    updates.enqueue(agent, framework, status)

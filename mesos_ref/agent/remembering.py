@@ -101,7 +101,7 @@ def _remember_update(agent: Agent, value: dict[str, Any]) -> None:
     status = from_builtins(value["status"], TaskStatus)
     queue = framework.queues.get(status.task_id)
     if queue is None:
-        queue = Queue(task_id=status.task_id, executor_id=value["executor_id"])
+        queue = Queue(task_id=status.task_id)
         framework.queues[status.task_id] = queue
     queue.updates.append(Update(value["number"], status))
     queue.next_number = value["number"] + 1

@@ -94,8 +94,6 @@ class Queue(msgspec.Struct, kw_only=True):
     """The unacknowledged updates of one task: never empty, at most one terminal, that one last."""
 
     task_id: str
-    #: The custom executor that speaks, as masters know it.
-    executor_id: str | None
     updates: deque[Update] = msgspec.field(default_factory=deque)
     next_number: int = 0
     retry_us: int = 0

@@ -54,7 +54,7 @@ def progress(agent: Agent, framework: Framework, task: Task, status: TaskStatus)
     """The task is in another state, and the framework is to hear of it."""
     task.state = status.state
     agent.touch("tasks", framework.framework_id, task.task_id)
-    updates.enqueue(agent, framework, status, None if task.command else task.executor_id)
+    updates.enqueue(agent, framework, status)
     checkpoint.keep_progress(agent, framework, task)
 
 

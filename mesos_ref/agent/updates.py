@@ -70,16 +70,11 @@ def container_status(
 # Queues -------------------------------------------------------------------------------------------
 
 
-def enqueue(
-    agent: Agent, framework: Framework, status: TaskStatus, executor_id: str | None = None
-) -> None:
-    """Promise an update to the framework; send it if nothing of its task is before it.
-
-    `executor_id` is the custom executor's, as masters know it.
-    """
+def enqueue(agent: Agent, framework: Framework, status: TaskStatus) -> None:
+    """Promise an update to the framework; send it if nothing of its task is before it."""
     queue = framework.queues.get(status.task_id)
     if queue is None:
-        queue = Queue(task_id=status.task_id, executor_id=executor_id)
+        queue = Queue(task_id=status.task_id)
         framework.queues[status.task_id] = queue
     update = Update(queue.next_number, status)
     queue.next_number += 1
@@ -112,7 +107,6 @@ def _send(agent: Agent, framework: Framework, queue: Queue) -> None:
         framework_id=framework.framework_id,
         status=queue.updates[0].status,
         latest_state=queue.updates[-1].status.state,
-        executor_id=queue.executor_id,
     )
     agent.tell_master(frame)
     name = (RESEND, framework.framework_id, queue.task_id)

@@ -256,7 +256,7 @@ async def test_an_executor_subscribes_and_speaks(there: Door, path: str) -> None
     assert acknowledged["uuid"] == update()["update"]["status"]["uuid"]
     passed_on = await there.link.update("TASK_RUNNING")
     assert passed_on.status.labels == {"labels": [{"key": "k", "value": "v"}]}
-    assert passed_on.executor_id == "e1"
+    assert passed_on.status.executor_id == "e1"
     message = call("MESSAGE", message={"data": "aGk="})
     assert (await there.post(message, path)).status == 202
     assert (await there.link.expect(protocol.Message)).data == b"hi"

@@ -289,7 +289,6 @@ def test_updates_of_agent_and_executor_are_named_for_their_source_upd_20() -> No
     status = update.status
     assert (status.source, status.agent_id) == ("SOURCE_AGENT", bench.core.state.agent_id)
     assert status.executor_id == "e"
-    assert update.executor_id == "e"
     assert status.message
     assert status.timestamp == pytest.approx(1_700_000_000 + bench.now_us / 1e6)
     assert custom("e").executor_id == "e"

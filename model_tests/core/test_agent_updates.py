@@ -41,11 +41,7 @@ def test_executor_updates_is_acknowledged_and_sent_upd_1() -> None:
     assert event.acknowledged == wire.Acknowledged(task_id="t", uuid=uuid_of(1))
     [frame] = bench.sent()
     assert isinstance(frame, link.Update)
-    assert (frame.framework_id, frame.latest_state, frame.executor_id) == (
-        FW,
-        "TASK_RUNNING",
-        None,
-    )
+    assert (frame.framework_id, frame.latest_state) == (FW, "TASK_RUNNING")
     assert frame.status.uuid == uuid_of(1)
     assert bench.view[f"updates/{FW}/t"] == [
         [base64.b64encode(uuid_of(1)).decode(), "TASK_RUNNING", None]
@@ -155,7 +151,7 @@ def test_an_executor_may_speak_of_its_siblings_tasks_upd_15() -> None:
     bench.update("e2", "t", "TASK_RUNNING", 1)
     [frame] = bench.sent()
     assert isinstance(frame, link.Update)
-    assert (frame.executor_id, frame.status.executor_id) == ("e", "e2")
+    assert frame.status.executor_id == "e2"
 
 
 def test_repeated_states_are_updates_of_their_own() -> None:

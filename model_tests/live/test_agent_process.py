@@ -89,7 +89,9 @@ async def test_a_custom_executor_is_a_program_that_speaks_http(tmp_path: Path) -
         await link.send(run_task(task, executor=executor))
         # It is given a task without a command, and says that it can't.
         assert (await states(link, "t1", "TASK_FAILED"))[-1] == "TASK_FAILED"
-        assert {u.executor_id for u in link.heard if isinstance(u, protocol.Update)} == {"e1"}
+        assert {u.status.executor_id for u in link.heard if isinstance(u, protocol.Update)} == {
+            "e1"
+        }
         await link.send(protocol.ShutdownExecutor(epoch=1, framework_id=FW, executor_id="e1"))
         exited = await link.expect(protocol.Exited)
         assert (exited.executor_id, exited.status) == ("e1", 0)

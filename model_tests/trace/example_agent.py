@@ -75,7 +75,6 @@ failed = link.Update(
         reason="REASON_EXECUTOR_TERMINATED",
     ),
     latest_state="TASK_FAILED",
-    executor_id="e1",
 )
 LINES = [
     Line(
