@@ -9,6 +9,7 @@ say that a channel has no room: a bound of the model, not a rule of the protocol
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from mesos_spec.ids import (
     AgentId,
@@ -85,8 +86,8 @@ links_to = Among(links, leads_to)
 def fresh_links(s: State, agent: AgentId) -> list[LinkId]:
     """The first link that nobody has, and nothing is under way on."""
     known = {s.agents[epoch, agent].link for epoch in s.bounds.epochs} | {s.agent[agent].link}
-    fresh = (k for k in links_of(s, agent) if k not in known and not s.up[k] and not s.down[k])
-    return list(fresh)[:1]
+    unused = (k for k in links_of(s, agent) if k not in known)
+    return [*islice((k for k in unused if s.up.is_empty(k) and s.down.is_empty(k)), 1)]
 
 
 def lines(s: State) -> list[LineId]:

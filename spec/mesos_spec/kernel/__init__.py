@@ -20,6 +20,7 @@ from mesos_spec.kernel.cells import (
     EVERY_KEY,
     Cell,
     Cells,
+    Closely,
     Const,
     Effects,
     Per,
@@ -28,6 +29,7 @@ from mesos_spec.kernel.cells import (
     redo,
     show,
     undo,
+    whether_empty,
 )  # fmt: skip
 from mesos_spec.kernel.claims import (
     Always,
@@ -57,6 +59,7 @@ __all__ = [
     "Bag",
     "Cell",
     "Cells",
+    "Closely",
     "Const",
     "Counts",
     "Crowded",
@@ -100,4 +103,5 @@ __all__ = [
     "strong",
     "undo",
     "weak",
+    "whether_empty",
 ]  # fmt: skip

@@ -69,6 +69,31 @@ class _Side(dict[Cell, Any]):
         self.both[self.after, cell] = value
 
 
+class Closely(Reads if TYPE_CHECKING else dict):
+    """Notes what is read, and where of a cell was read no more than whether it `is_empty`.
+
+    That stands as a cell of its own, `whether_empty`, for `fields`; of others the whole cell does.
+    """
+
+    def __init__(self, fields: frozenset[str]) -> None:
+        super().__init__()
+        self.fields = fields
+        self.asked: set[str] = set()  #: the fields of which it was asked
+
+    def note_emptiness(self, cell: Cell, value: Any) -> None:
+        """Of this cell, which holds `value`, was asked whether it is empty."""
+        self.asked.add(cell[0])
+        if cell in self or cell[0] not in self.fields:
+            self.setdefault(cell, value)
+        else:
+            self.setdefault(whether_empty(cell), not value)
+
+
+def whether_empty(cell: Cell) -> Cell:
+    """What stands for no more than whether a cell is empty."""
+    return f"{cell[0]} is empty", cell[1]
+
+
 class Turn:
     """One evaluation of one action: what it may write, what it wrote, who hears its guards."""
 
@@ -111,6 +136,18 @@ class Per(Generic[K, V]):
 
     def __setitem__(self, k: K, v: V) -> None:
         self._owner._write(self._name, k, v)
+
+    def is_empty(self, k: K) -> bool:
+        """Whether cell `k` holds nothing: a queue without mail, say.
+
+        The same as `not cells[k]`; but who listens `Closely` is told that no more was asked.
+        """
+        value = self._cells.get(k, self._default)
+        if self._owner._reads is not None:
+            self._owner._note((self._name, k), value, emptiness=True)
+        if value is ABSENT:
+            raise absent(self._name, k)
+        return not value
 
     def keys(self) -> list[K]:
         """The keys whose cells differ from the default, in order.
@@ -263,9 +300,11 @@ class Cells:
         new.__dict__.update(_reads=self._reads, _written=effects)
         return new
 
-    def listen(self, ask: Callable[[Self], T]) -> tuple[T, Reads]:
+    def listen(
+        self, ask: Callable[[Self], T], closely: Closely | None = None
+    ) -> tuple[T, Reads]:
         """What `ask` answers here, and the cells it read to know."""
-        reads: Reads = {}
+        reads: Reads = {} if closely is None else closely
         outer, self.__dict__["_reads"] = self._reads, reads
         try:
             return ask(self), reads
@@ -305,10 +344,15 @@ class Cells:
         """What `cell` holds until it is written, or `ABSENT`."""
         return self._layout[cell[0]].default
 
-    def _note(self, cell: Cell, value: Any) -> None:
+    def _note(self, cell: Cell, value: Any, emptiness: bool = False) -> None:
         """A cell was read.  What an action reads of its own writes is no read of the state."""
-        if self._reads is not None and cell not in self._written:
-            self._reads.setdefault(cell, value)
+        reads = self._reads
+        if reads is None or cell in self._written:
+            return
+        if emptiness and isinstance(reads, Closely):
+            reads.note_emptiness(cell, value)
+        else:
+            reads.setdefault(cell, value)
 
     def _put(self, name: str, key: Any, value: Any) -> None:
         """Write a cell, no questions asked."""

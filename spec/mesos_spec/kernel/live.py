@@ -57,6 +57,10 @@ class _Live(dict[Any, Any]):
         else:
             _keep(self, key, value)
 
+    def is_empty(self, key: Any) -> bool:
+        """Whether a cell holds nothing."""
+        return not self[key]
+
     def keys(self) -> Any:
         """The keys whose cells differ from the default, in order."""
         return in_order(self)
@@ -90,6 +94,10 @@ class _Pane(dict[Any, Any]):
 
     def __missing__(self, key: Any) -> Any:
         return self._behind[key]
+
+    def is_empty(self, key: Any) -> bool:
+        """Whether a cell holds nothing."""
+        return not self[key]
 
     def keys(self) -> Any:
         """The keys whose cells differ from the default, in order."""

@@ -33,20 +33,23 @@ class Packing(Generic[S]):
         self._values: list[list[Any]] = []  # per place, by number
         self._numbers: list[dict[Any, int]] = []
         for cell, value in first.cells():
-            self._shown.append(0)
-            self._shown[self.place(cell)] = self.number(self.place(cell), value)
+            place = self.place(cell)
+            self._shown.extend([0] * (len(self.cells) - len(self._shown)))
+            self._shown[place] = self.number(place, value)
         self.first = trimmed(self._shown)
 
     def place(self, cell: Cell) -> int:
         """Where `cell` is in a row."""
         place = self._places.get(cell)
-        if place is None:
-            place = self._places[cell] = len(self.cells)
-            self.cells.append(cell)
-            empty = self._live.default(cell)
-            self._values.append([empty])
-            self._numbers.append({empty: 0})
-        return place
+        return self._add(cell, self._live.default(cell)) if place is None else place
+
+    def _add(self, cell: Cell, empty: Any) -> int:
+        """Give `cell`, which holds `empty` until it is written, the next place."""
+        self._places[cell] = len(self.cells)
+        self.cells.append(cell)
+        self._values.append([empty])
+        self._numbers.append({empty: 0})
+        return len(self.cells) - 1
 
     def number(self, place: int, value: Any) -> int:
         """The number of `value` in the cell at `place`."""

@@ -18,6 +18,7 @@ from mesos_spec.kernel import (
     Bag,
     Cell,
     Cells,
+    Closely,
     Crowded,
     Effects,
     Fifo,
@@ -30,9 +31,9 @@ from mesos_spec.kernel.mail import without_quiet
 from mesos_spec.tools.search.blame import Wrong
 from mesos_spec.tools.search.checker import WRONG
 from mesos_spec.tools.search.fast.claiming import StepClaims
+from mesos_spec.tools.search.fast.closely import ClosePacking
 from mesos_spec.tools.search.fast.stepping import Answer, Done, Flaw, flaw_of, tried
 from mesos_spec.tools.search.memo import unrolled
-from mesos_spec.tools.search.questions import Packing
 from mesos_spec.tools.search.worlds import delivered
 
 S = TypeVar("S", bound=Cells)
@@ -58,10 +59,11 @@ class Ask:
 class Asker(Generic[S]):
     """All questions of a model, and what effects and letters their answers are made of."""
 
-    def __init__(self, model: Model[S]) -> None:
+    def __init__(self, model: Model[S], apart: frozenset[str] = frozenset()) -> None:
         self.model, self.spec = model, model.spec
         self.start = start = model.spec.start(model.bounds)
-        self.packing: Packing[S] = Packing(start)
+        self.packing: ClosePacking[S] = ClosePacking(start, apart)
+        self.emptiness: set[str] = set()  # fields of which was asked whether a cell is empty
         self.effects: list[Effect] = []
         self._effect_numbers: dict[Any, int] = {}
         self.letters: dict[tuple[int, Any], int] = {}
@@ -148,7 +150,9 @@ class Asker(Generic[S]):
     def _learn(self, ask: Ask, row: list[int]) -> tuple[Answer, list[int]]:
         self.evaluations += 1
         packing = self.packing
-        made, reads = packing.show(packing.widened(tuple(row))).listen(ask.run)
+        closely = Closely(packing.fields)
+        made, reads = packing.show(packing.widened(tuple(row))).listen(ask.run, closely)
+        self.emptiness |= closely.asked
         path: dict[int, int] = {}
         for cell in reads:
             places = [packing.place(cell)] if cell[1] is not EVERY_KEY else self._every(ask, cell)
@@ -205,7 +209,9 @@ class Asker(Generic[S]):
             place = packing.place(cell)
             writes[place] = packing.number(place, value)
         checks = self.claims.to_check(self.claims.concerned(effects), row, writes, path)
-        changed = [write for write in writes.items() if path.get(write[0]) != write[1]]
+        known = packing.with_emptiness(path)
+        writes = packing.with_emptiness(writes)
+        changed = [write for write in writes.items() if known.get(write[0]) != write[1]]
         key = tuple(sorted(changed)), checks
         found = self._effect_numbers.get(key)
         if found is None:
@@ -230,9 +236,12 @@ class Asker(Generic[S]):
 
     def _one_head(self, heads: Heads[S], cell: Cell, s: S) -> Any:
         """Whether the mail of one channel must be served."""
-        held = getattr(s, cell[0])
-        channel = held if cell[1] is None else held[cell[1]]
-        must = len(channel) > 0 and heads.is_heard(s, *cell)
+        held, channel = getattr(s, cell[0]), s.look(cell)
+        if cell[0] in self.packing.fields and isinstance(channel, Fifo):
+            empty = held.is_empty(cell[1])  # of a queue nothing more is to be known
+        else:
+            empty = not (held if cell[1] is None else held[cell[1]])
+        must = not empty and heads.is_heard(s, *cell)
         need = self._letters(cell, channel) if must else 0
         return lambda *known: Answer(need=need)
 

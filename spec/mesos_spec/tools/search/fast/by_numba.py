@@ -28,13 +28,14 @@ from mesos_spec.tools.search.fast.growing import (
 
 __all__ = [
     "again", "check", "collect", "expand", "grow", "index", "insert", "look_up", "parent_of",
-    "rehash",
+    "rehash", "widen",
 ]  # fmt: skip
 
 BATCH = 1 << 12  #: successors collected before they are looked for: what the nearest caches hold
 _u8, _i8 = nb.uint64, nb.int64
 
 UNASKED, STALE = -2, -3
+HIGH = np.uint64(0xFFFFFFFF00000000)
 K3 = np.uint64(0x243F6A8885A308D3)
 S2, S29, WIDE = (np.uint64(n) for n in (2, 29, 63))
 DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
@@ -67,7 +68,26 @@ def index(states: Any, n: int, table: Any, size: int) -> None:
         slot = h >> down
         while table[slot] != ZERO:
             slot = (slot + ONE) & last
-        table[slot] = (h & LOW) << S32 | _u8(i + 1)
+        table[slot] = h & HIGH | _u8(i + 1)
+
+
+@compiled
+def widen(old: Any, table: Any, size: int) -> None:
+    """Put what is in a table into a larger one of 2**size slots, which is empty.
+
+    A slot holds the upper half of a hash, which says where it is in any table: what is next to each
+    other stays so, and no state is looked at.
+    """
+    last = _u8(len(table) - 1)
+    down = _u8(64 - size)
+    for at in range(len(old)):
+        held = old[at]
+        if held == ZERO:
+            continue
+        slot = held >> down
+        while table[slot] != ZERO:
+            slot = (slot + ONE) & last
+        table[slot] = held
 
 
 @within
@@ -160,11 +180,22 @@ def look_up(
 @compiled
 def again(states: Any, pairs: Any, rows: Any, base: Any, look: Any, missed: Any) -> int:
     """Look up what was missed before; how many still are."""
+    roots, alone = look[2][0], look[0][4]
     nm = 0
     for k in range(len(pairs)):
         t, g = pairs[k, 0], pairs[k, 1]
-        rows[t - base, g] = STALE
-        nm = settle(states, t, rows, t - base, look, missed, nm)
+        if alone:
+            rows[t - base, g] = STALE
+            nm = settle(states, t, rows, t - base, look, missed, nm)
+            continue
+        row = walk(states, t, roots[g], look[2])
+        if row < 0:
+            missed[nm, 0] = t
+            missed[nm, 1] = g
+            missed[nm, 2] = row
+            nm += 1
+            row = UNKNOWN
+        rows[t - base, g] = row
     return nm
 
 
@@ -235,12 +266,12 @@ def insert(
     for q in range(filled):
         h = hashes[q]
         slot = h >> down
-        mark = h & LOW
+        mark = h & HIGH
         while True:
             held = table[slot]
             if held == ZERO:
                 break
-            if held >> S32 == mark:
+            if held & HIGH == mark:
                 other = _i8(held & LOW) - 1
                 same = True
                 for w in range(words):
@@ -250,7 +281,7 @@ def insert(
             slot = (slot + ONE) & last
         if held != ZERO:
             continue
-        table[slot] = mark << S32 | _u8(n + 1)
+        table[slot] = mark | _u8(n + 1)
         for w in range(words):
             states[n, w] = buf[q, w]
         parent, to = origin[q, 0] - base, n - next_base

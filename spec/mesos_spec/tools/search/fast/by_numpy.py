@@ -17,7 +17,7 @@ from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
 Array = NDArray[Any]
 U = np.uint64
 _K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
-LOW = U(0xFFFFFFFF)
+LOW, HIGH = U(0xFFFFFFFF), U(0xFFFFFFFF00000000)
 FULL = (1 << 64) - 1
 STALE = -3  #: a row to look up again
 BATCH = 1 << 16  #: successors collected at once: of few, a call of numpy costs more than its work
@@ -38,14 +38,25 @@ def index(states: Array, n: int, table: Array, size: int) -> None:
     """Put the first `n` states, which all differ, into an empty table of 2**size slots."""
     for lo in range(0, n, 1 << 18):
         hi = min(n, lo + (1 << 18))
-        h = hashed(states[lo:hi])
-        held = (h & LOW) << U(32) | np.arange(lo + 1, hi + 1, dtype=U)
-        slot = (h >> U(64 - size)).astype(np.int64)
-        while len(held):
-            free = np.flatnonzero(table[slot] == 0)
-            table[slot[free]] = held[free]
-            left = np.flatnonzero(table[slot] != held)
-            held, slot = held[left], (slot[left] + 1) & (len(table) - 1)
+        held = hashed(states[lo:hi]) & HIGH | np.arange(lo + 1, hi + 1, dtype=U)
+        _put_in(held, table, size)
+
+
+def widen(old: Array, table: Array, size: int) -> None:
+    """Put what is in a table into a larger one of 2**size slots, which is empty."""
+    for lo in range(0, len(old), 1 << 18):
+        held = old[lo : lo + (1 << 18)]
+        _put_in(held[held != 0], table, size)
+
+
+def _put_in(held: Array, table: Array, size: int) -> None:
+    """Put entries into a table; each says by its upper bits where it belongs."""
+    slot = (held >> U(64 - size)).astype(np.int64)
+    while len(held):
+        free = np.flatnonzero(table[slot] == 0)
+        table[slot[free]] = held[free]
+        left = np.flatnonzero(table[slot] != held)
+        held, slot = held[left], (slot[left] + 1) & (len(table) - 1)
 
 
 def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int, Array]:
@@ -55,7 +66,7 @@ def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int,
     """
     fresh = states[n : n + more]
     h = hashed(fresh)
-    mine = (h & LOW) << U(32) | np.arange(n + 1, n + more + 1, dtype=U)
+    mine = h & HIGH | np.arange(n + 1, n + more + 1, dtype=U)
     slot = (h >> U(64 - size)).astype(np.int64)
     won = np.full(more, -1, np.int64)  # the slot of each that is new
     at = np.arange(more)
@@ -69,7 +80,7 @@ def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int,
             held = table[slot]
         ours = held == mine[at]
         won[at[ours]] = slot[ours]
-        alike = np.flatnonzero(~ours & (held >> U(32) == mine[at] >> U(32)))
+        alike = np.flatnonzero(~ours & (held & HIGH == mine[at] & HIGH))
         same = np.zeros(len(at), bool)
         if len(alike):
             other = (held[alike] & LOW).astype(np.int64) - 1
@@ -79,7 +90,7 @@ def add(states: Array, n: int, more: int, table: Array, size: int) -> tuple[int,
     kept = np.flatnonzero(won >= 0)
     count = len(kept)
     states[n : n + count] = fresh[kept]
-    table[won[kept]] = mine[kept] >> U(32) << U(32) | np.arange(n + 1, n + count + 1, dtype=U)
+    table[won[kept]] = mine[kept] & HIGH | np.arange(n + 1, n + count + 1, dtype=U)
     return n + count, kept
 
 

@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from mesos_spec.kernel import EVERY_KEY, Cell, Cells, EachStep, Effects, Untold, redo, show
+from mesos_spec.tools.search.fast.closely import ClosePacking
 from mesos_spec.tools.search.memo import unrolled
-from mesos_spec.tools.search.questions import Packing
 
 S = TypeVar("S", bound=Cells)
 TOGETHER = 9  #: places that claims which are checked together may read
@@ -46,7 +46,7 @@ class StepClaim(Generic[S]):
 class StepClaims(Generic[S]):
     """All EACH_STEP claims of a specification, by number where their names are bound."""
 
-    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: Packing[S]) -> None:
+    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: ClosePacking[S]) -> None:
         self.packing = packing
         self.asked: list[StepClaim[S]] = []
         self._numbers: dict[tuple[int, Any], int] = {}
@@ -113,7 +113,11 @@ class StepClaims(Generic[S]):
         packing = self.packing
         before = packing.show(packing.widened(tuple(row)))
         after = before.copy()
-        values = {packing.cells[p]: (None, packing.value(p, n)) for p, n in writes.items()}
+        values = {
+            packing.cells[p]: (None, packing.value(p, n))
+            for p, n in writes.items()
+            if packing.is_cell(p)
+        }
         redo(after, values)
         ask = partial(one.claim.broken, before, after, one.names)
         broken, reads = before.compared(after, ask)

@@ -41,6 +41,9 @@ class Machine:
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
         sample = self._warm_up()
+        if self.asker.emptiness:
+            self.asker = Asker(model, frozenset(self.asker.emptiness))
+            sample = self._warm_up()
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout(None)
         self.store = Store(self.layout.words)

@@ -1,7 +1,7 @@
 """The states found so far, in the order they were found, and a table to know them again.
 
-A slot of the table is half a hash and half a number of a state, so it is 8 bytes, and whether a
-state was found before is settled by comparing the states themselves: the search is exact.
+A slot of the table is the upper half of a hash and the number of a state, so it is 8 bytes, and
+whether a state was found before is settled by comparing the states themselves: the search is exact.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Store:
         if self.n + more > LOAD * len(self.table):
             while self.n + more > LOAD * (1 << self.size):
                 self.size += 1
-            self.index(kernel)
+            old, self.table = self.table, np.zeros(1 << self.size, np.uint64)
+            kernel.widen(old, self.table, self.size)
 
     def index(self, kernel: Any) -> None:
         """Make the table anew."""
