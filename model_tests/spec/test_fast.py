@@ -133,11 +133,21 @@ class Deed:
                         break
                 else:
                     require(False, "something is there for us")
+            case "rest":
+                require(s.queue.is_empty(here), "nobody waits")
+                s.held[there] = (s.held[there] + s.first.is_empty(there)) % 4
+            case "tidy":
+                s.queue[here] = Fifo()
+                kept = s.many[there] if s.bag.is_empty(here) else frozenset[int]()
+                s.many[there] = kept if s.queue.is_empty(here) else frozenset([here])
             case _:
                 s.many[there] |= {k + self.value for k in s.held.keys()}  # noqa: SIM118
 
 
-KINDS = ["set", "blind", "send first", "send", "post", "hear first", "hear", "fetch", "list"]
+KINDS = [
+    *("set", "blind", "send first", "send", "post", "hear first", "hear", "fetch", "list"),
+    *("rest", "tidy"),
+]
 small = st.integers(0, 2)
 deeds = st.builds(Deed, st.sampled_from(KINDS), small, small, st.integers(1, 3), small)
 

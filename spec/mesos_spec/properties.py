@@ -291,13 +291,14 @@ def no_task_is_forgotten(s: State, epoch: Epoch, agent: AgentId) -> bool:
     """
     if not are_in_touch(s, epoch, agent):
         return True
+    known = s.tasks[epoch, agent].items()
+    lacking = {task for task, record in known if not is_terminal(record.state)} - {*s.runs[agent]}
+    if not lacking:
+        return True
     link = own_link(s, agent)
     coming = {frame.task for frame in s.down[link].mail if isinstance(frame, RunTask)}
     going = {frame.task for frame in s.up[link].mail if isinstance(frame, Update)}
-    there = {*s.runs[agent], *s.updates[agent]} | coming | going
-    return all(
-        is_terminal(record.state) or task in there for task, record in s.tasks[epoch, agent].items()
-    )
+    return lacking <= {*s.updates[agent]} | coming | going
 
 
 def are_in_touch(s: State, epoch: Epoch, agent: AgentId) -> bool:

@@ -69,7 +69,7 @@ class _Side(dict[Cell, Any]):
         self.both[self.after, cell] = value
 
 
-class Closely(Reads if TYPE_CHECKING else dict):
+class Closely(dict[Cell, Any]):
     """Notes what is read, and where of a cell was read no more than whether it `is_empty`.
 
     That stands as a cell of its own, `whether_empty`, for `fields`; of others the whole cell does.
@@ -300,9 +300,7 @@ class Cells:
         new.__dict__.update(_reads=self._reads, _written=effects)
         return new
 
-    def listen(
-        self, ask: Callable[[Self], T], closely: Closely | None = None
-    ) -> tuple[T, Reads]:
+    def listen(self, ask: Callable[[Self], T], closely: Closely | None = None) -> tuple[T, Reads]:
         """What `ask` answers here, and the cells it read to know."""
         reads: Reads = {} if closely is None else closely
         outer, self.__dict__["_reads"] = self._reads, reads

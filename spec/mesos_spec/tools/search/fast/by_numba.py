@@ -45,16 +45,49 @@ for _bit in range(64):
     PLACE[(int(DE_BRUIJN) << _bit & (1 << 64) - 1) >> 58] = _bit
 
 
+# Most states are two words: loops over words begin with the third, and what the first two need is
+# written out, for no compiler knows how many there are.
+
+
+@within
+def mixed(h: Any, word: Any) -> Any:
+    """A hash, with a word more."""
+    h = (h ^ word) * K1
+    return h ^ h >> S32
+
+
 @within
 def hashed(states: Any, i: int, words: int) -> Any:
     """The hash of a state."""
-    h = K3
-    for w in range(words):
-        h ^= states[i, w]
-        h *= K1
-        h ^= h >> S32
+    h = mixed(K3, states[i, 0])
+    if words > 1:
+        h = mixed(h, states[i, 1])
+    for w in range(2, words):
+        h = mixed(h, states[i, w])
     h *= K2
     return h ^ h >> S29
+
+
+@within
+def same(states: Any, i: Any, others: Any, j: Any, words: Any) -> Any:
+    """Whether one state is another."""
+    differs = states[i, 0] ^ others[j, 0]
+    if words > 1:
+        differs |= states[i, 1] ^ others[j, 1]
+    for w in range(2, words):
+        differs |= states[i, w] ^ others[j, w]
+    return differs == ZERO
+
+
+@within
+def put_after(states: Any, i: Any, e: Any, keep: Any, value: Any, to: Any, at: Any) -> None:
+    """Write down the state after an effect."""
+    words = states.shape[1]
+    to[at, 0] = states[i, 0] & keep[e, 0] | value[e, 0]
+    if words > 1:
+        to[at, 1] = states[i, 1] & keep[e, 1] | value[e, 1]
+    for w in range(2, words):
+        to[at, w] = states[i, w] & keep[e, w] | value[e, w]
 
 
 @compiled
@@ -273,16 +306,16 @@ def insert(
                 break
             if held & HIGH == mark:
                 other = _i8(held & LOW) - 1
-                same = True
-                for w in range(words):
-                    same &= states[other, w] == buf[q, w]
-                if same:
+                if same(states, other, buf, q, words):
                     break
             slot = (slot + ONE) & last
         if held != ZERO:
             continue
         table[slot] = mark | _u8(n + 1)
-        for w in range(words):
+        states[n, 0] = buf[q, 0]
+        if words > 1:
+            states[n, 1] = buf[q, 1]
+        for w in range(2, words):
             states[n, w] = buf[q, w]
         parent, to = origin[q, 0] - base, n - next_base
         nm = inherit(
@@ -313,8 +346,7 @@ def spread(
             mail[1, w] |= row_got[row, w]
         for o in range(row_start[row], row_start[row + 1]):
             e = row_effect[o]
-            for w in range(states.shape[1]):
-                buf[filled, w] = states[i, w] & keep[e, w] | value[e, w]
+            put_after(states, i, e, keep, value, buf, filled)
             origin[filled, 0] = i
             origin[filled, 1] = e
             filled += 1
@@ -419,6 +451,7 @@ def parent_of(
     (hurry, calm, groups, _, _), prompt, _, _ = look
     (row_start, row_effect, _, _), (keep, value, _), _ = know
     words = states.shape[1]
+    after = np.empty((1, words), np.uint64)
     for i in range(lo, hi):
         if is_cut(states, i, rows, i - base, look):
             continue
@@ -427,9 +460,7 @@ def parent_of(
             row = rows[i - base, g]
             for o in range(row_start[row], row_start[row + 1]):
                 e = row_effect[o]
-                same = True
-                for w in range(words):
-                    same &= states[i, w] & keep[e, w] | value[e, w] == states[target, w]
-                if same:
+                put_after(states, i, e, keep, value, after, 0)
+                if same(after, 0, states, target, words):
                     return i
     return -1

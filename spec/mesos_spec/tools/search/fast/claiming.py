@@ -46,7 +46,9 @@ class StepClaim(Generic[S]):
 class StepClaims(Generic[S]):
     """All EACH_STEP claims of a specification, by number where their names are bound."""
 
-    def __init__(self, claims: Sequence[EachStep[S, ...]], start: S, packing: ClosePacking[S]) -> None:
+    def __init__(
+        self, claims: Sequence[EachStep[S, ...]], start: S, packing: ClosePacking[S]
+    ) -> None:
         self.packing = packing
         self.asked: list[StepClaim[S]] = []
         self._numbers: dict[tuple[int, Any], int] = {}
@@ -179,12 +181,28 @@ class StepClaims(Generic[S]):
     ) -> tuple[int, ...]:
         """Which claims about a step look farther than at `path`, or are broken by it."""
         self._take_up()  # the step may write what no state had
-        found: list[int] = []
-        for number in concerned:
-            holds, read = self.holds(number, row, writes)
-            if not holds or any(place not in path for place in read):
-                found.append(number)
-        return tuple(found)
+        return tuple(n for n in concerned if not self._is_settled(n, row, writes, path))
+
+    def _is_settled(
+        self, number: int, row: list[int], writes: Writes, path: Mapping[int, int]
+    ) -> bool:
+        """Whether a claim holds of a step for what it wrote, and for what stands on `path`."""
+        one = self.asked[number]
+        node = one.tree
+        while type(node) is tuple:
+            code, following = node
+            place = code >> 1
+            if code & 1 and place in writes:
+                node = following.get(writes[place])
+            elif place in path:
+                node = following.get(path[place])
+            else:
+                return False
+        if node is None:
+            self._learn(one, row, writes)
+            return self._is_settled(number, row, writes, path)
+        held: bool = node
+        return held
 
     def bundled(self, numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """Claims in bundles that are checked together: those that read much the same."""

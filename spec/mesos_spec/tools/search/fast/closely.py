@@ -44,7 +44,7 @@ class ClosePacking(Packing[S]):
         return place
 
     def with_emptiness(self, numbers: dict[int, int]) -> dict[int, int]:
-        """Some places with their numbers, and whether those of them are empty that it is asked of."""
+        """Some places with their numbers, and with the places for whether they are empty."""
         found = numbers.copy()
         for place, number in numbers.items():
             apart = self._apart.get(place)

@@ -102,7 +102,7 @@ class FastSearch(Generic[S]):
                 return stopped
             self.levels.append(self.level_end)
             self.level_end = machine.store.n
-            self.rows, self.next_rows = self.next_rows, self._fresh_rows(1)
+            self.rows, self.next_rows = self.next_rows, self.rows
             if (
                 self._regroup_at
                 and self.level_end > self._regroup_at[0]

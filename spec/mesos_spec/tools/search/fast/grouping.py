@@ -39,10 +39,7 @@ class _Part:
     label: NDArray[Any]  # state: which projection
     kinds: int  # how many projections there are
     lonely: int  # how many of them only one state has
-
-    @property
-    def cost(self) -> float:
-        return float(self.reads.sum()) / len(self.label)
+    cost: float  # how many places it reads, in the mean
 
 
 def grouped(asker: Asker[Any], sample: Sequence[list[int]]) -> list[Group]:
@@ -84,7 +81,7 @@ def _part(number: int, ask: Ask, rows: NDArray[Any]) -> _Part:
         for value in np.unique(column).tolist():
             left.append((following.get(value), at[column == value], [*path, place]))
     kind = ask.kind if ask.name != ALONE else -1
-    return _Part(kind, [number], reads, label, kinds, _lonely(label))
+    return _Part(kind, [number], reads, label, kinds, _lonely(label), _mean(reads))
 
 
 def _merged(made: list[_Part], part: _Part) -> bool:
@@ -93,8 +90,7 @@ def _merged(made: list[_Part], part: _Part) -> bool:
     for group in made:
         if group.kind != part.kind:
             continue
-        union = group.reads | part.reads
-        gain = group.cost + part.cost - float(union.sum()) / len(part.label)
+        gain = group.cost + part.cost - _mean(group.reads | part.reads)
         if part.cost < 0.05:
             gain += 1.0  # it reads next to nothing: with others it costs nothing
         if gain <= best_gain:
@@ -109,9 +105,15 @@ def _merged(made: list[_Part], part: _Part) -> bool:
     if best is None:
         return False
     best.asks.append(part.asks[0])
-    best.reads = best.reads | part.reads
+    best.reads |= part.reads
+    best.cost = _mean(best.reads)
     best.label, best.kinds, best.lonely = joined, int(joined.max()) + 1, lonely
     return True
+
+
+def _mean(reads: NDArray[Any]) -> float:
+    """How many places are read, in the mean of the states."""
+    return float(np.count_nonzero(reads)) / len(reads)
 
 
 def _lonely(label: NDArray[Any]) -> int:

@@ -39,12 +39,10 @@ class Layout:
     words: int
     total: int  #: bits in all
 
-    def __init__(self, values: Sequence[int], marked: bool, old: Layout | None = None) -> None:
+    def __init__(self, values: Sequence[int], marked: bool) -> None:
         need = [bits_for(n) for n in values]
-        had = old.bits if old is not None else []
-        need = [max(n, had[p] if p < len(had) else 0) for p, n in enumerate(need)]
         self.marked = marked
-        words = max(self._place(need), old.words if old is not None else 0)
+        words = self._place(need)
         for more, least in ROOM:
             if self._place([n + more * (n >= least) for n in need]) <= words:
                 return

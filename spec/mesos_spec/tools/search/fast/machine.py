@@ -27,7 +27,7 @@ from mesos_spec.tools.search.fast.trees import Paths, Trees
 Array = NDArray[Any]
 Told = Callable[[int, str, Answer], None]  #: a state, who was asked, and what the answer is
 
-WARM = 1200  #: states looked at in Python first, to group questions by
+FIRST, WARM = 100, 600  #: states looked at in Python first, to know what is asked, and to group it
 SAMPLE = 600  #: states to group by
 MISSES = 1 << 17  #: rows that may be missed before somebody must look
 
@@ -40,12 +40,12 @@ class Machine:
         self.asker: Asker[Any] = Asker(model)
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
-        sample = self._warm_up()
+        self._warm_up(min(FIRST, WARM))
         if self.asker.emptiness:
             self.asker = Asker(model, frozenset(self.asker.emptiness))
-            sample = self._warm_up()
+        sample = self._warm_up(WARM)
         self.groups: list[Group] = grouped(self.asker, sample)
-        self.layout = self._layout(None)
+        self.layout = self._layout()
         self.store = Store(self.layout.words)
         self.trees = Trees(kernel, self.layout, len(self.groups))
         self.passed = Trees(kernel, self.layout)  # of checks: their one leaf is that they pass
@@ -58,7 +58,7 @@ class Machine:
         self.store.index(kernel)
 
     # ---- first states, in Python -----------------------------------------------------------
-    def _warm_up(self) -> list[list[int]]:
+    def _warm_up(self, most: int) -> list[list[int]]:
         """Some states with all answers known: the nearest ones."""
         asker = self.asker
         first = [*asker.packing.first]
@@ -76,7 +76,7 @@ class Machine:
                     after[place] = number
                 while after and not after[-1]:
                     after.pop()
-                if len(found) < WARM and tuple(after) not in seen:
+                if len(found) < most and tuple(after) not in seen:
                     seen.add(tuple(after))
                     found.append(after)
         return random.Random(1).sample(sample, min(SAMPLE, len(sample)))
@@ -106,9 +106,9 @@ class Machine:
         return crowded.is_full(packing.value(place, number))
 
     # ---- tables ----------------------------------------------------------------------------
-    def _layout(self, old: Layout | None) -> Layout:
+    def _layout(self) -> Layout:
         values = [len(found) for found in self.asker.packing._values]
-        return Layout(values, self.asker.crowded is not None, old)
+        return Layout(values, self.asker.crowded is not None)
 
     def _make_tables(self) -> None:
         """Tables for the groups and the layout there are now, without a row."""
@@ -265,7 +265,7 @@ class Machine:
 
     def _move(self) -> None:
         """Give every state a layout in which all values fit; no tree has a leaf then."""
-        old, self.layout = self.layout, self._layout(self.layout)
+        old, self.layout = self.layout, self._layout()
         self.store.move(self.kernel, self.layout, old)
         self.trees.move(self.layout)
         self.passed.move(self.layout)
@@ -292,7 +292,7 @@ class Machine:
             numbers = [0, *(packing.number(place, value) for value in values)]
             to.append((place, np.array(numbers, np.uint64)))
         self.asker.notice()
-        self.layout = layout = self._layout(None)
+        self.layout = layout = self._layout()
         self.store = Store(layout.words)
         self.store.make_room(self.kernel, len(states))
         moved = self.store.states

@@ -1,0 +1,153 @@
+"""Who asks only whether a channel is empty is not asked again for each mail that may wait there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesos_spec.kernel import (
+    Cells,
+    Closely,
+    Fifo,
+    Model,
+    Per,
+    Specification,
+    action,
+    per,
+    require,
+    whether_empty,
+)
+from mesos_spec.kernel.live import Window, alone
+from mesos_spec.tools.search.checker import Limits
+from mesos_spec.tools.search.fast import machine
+from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
+from model_tests.spec.test_fast import EACH, agree
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something said."""
+
+    n: int
+
+
+class Post(Cells):
+    """Queues, and how often somebody went by while one was empty."""
+
+    queue: Per[int, Fifo[Note]] = per(Fifo())
+    passed: Per[int, int] = per(0)
+
+
+def places(s: Post) -> Iterable[int]:
+    """Two."""
+    return (0, 1)
+
+
+def kinds(s: Post) -> Iterable[int]:
+    """What may be said."""
+    return range(5)
+
+
+@action(changes="queue", place=places, kind=kinds)
+def send(s: Post, place: int, kind: int) -> None:
+    """Something is sent."""
+    require(len(s.queue[place]) < 2, "there is room")
+    s.queue[place] += Note(kind)
+
+
+@action(changes="queue", place=places)
+def lose(s: Post, place: int) -> None:
+    """Something is lost."""
+    require(len(s.queue[place]) > 0, "something waits")
+    s.queue[place] -= s.queue[place].mail[0]
+
+
+@action(changes="passed")
+def go_by(s: Post) -> None:
+    """Somebody goes by."""
+    require(s.queue.is_empty(0) and s.queue.is_empty(1), "nothing waits")
+    s.passed[0] = (s.passed[0] + 1) % 3
+
+
+SPEC = Specification(name="post", init=lambda bounds: Post(), actions=(send, lose, go_by))
+POST = Model(name="post", title="A post", spec=SPEC, bounds=None)
+
+
+def asked_of(search: FastSearch[Any], name: str) -> int:
+    """How many answers a question has that were given apart."""
+
+    def leaves(node: Any) -> int:
+        return sum(map(leaves, node[1].values())) if type(node) is tuple else 1
+
+    return sum(leaves(ask.tree) for ask in search.machine.asker.asks if ask.name == name)
+
+
+@EACH
+def test_emptiness_is_asked_once_for_all_mail(kernel: str) -> None:
+    found = agree(POST, kernel)
+    assert found.states == 3 * 31 * 31
+    search = FastSearch(POST, Limits(), kernel_named(kernel))
+    search.run()
+    assert asked_of(search, "go_by") == 3 + 2, "both empty, for each count; or one of them is not"
+
+
+@EACH
+def test_emptiness_that_is_asked_late_is_asked_of_the_whole_cell(
+    kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "WARM", 1)
+
+    @action(changes="passed")
+    def go_by_later(s: Post) -> None:
+        """Somebody goes by, but only once something was sent."""
+        require(len(s.queue[0]) == 2, "enough waits here")
+        require(s.queue.is_empty(1), "nothing waits there")
+        s.passed[0] = 1
+
+    spec = Specification(name="post", init=lambda bounds: Post(), actions=(send, go_by_later))
+    agree(Model(name="post", title="A post", spec=spec, bounds=None), kernel)
+
+
+@EACH
+def test_a_search_with_emptiness_is_resumed(kernel: str, tmp_path: Path) -> None:
+    whole = FastSearch(POST, Limits(), kernel_named(kernel)).run()
+    file = tmp_path / "post"
+    part = FastSearch(POST, Limits(max_states=500), kernel_named(kernel)).run(keep=file)
+    assert not part.finished
+    rest = FastSearch(POST, Limits(), kernel_named(kernel), resume=file).run()
+    assert rest.counts == whole.counts
+
+
+# ---- what is noted ---------------------------------------------------------------------------
+def test_who_listens_closely_hears_that_only_emptiness_was_asked() -> None:
+    s = Post(queue=Per({1: Fifo((Note(3),))}))
+
+    def ask(s: Post) -> bool:
+        return s.queue.is_empty(0) and not s.queue.is_empty(1)
+
+    assert s.listen(ask) == (True, {("queue", 0): Fifo(), ("queue", 1): Fifo((Note(3),))})
+    closely = Closely(frozenset({"queue"}))
+    answer, reads = s.listen(ask, closely)
+    assert answer
+    assert reads == {whether_empty(("queue", 0)): True, whether_empty(("queue", 1)): False}
+    assert closely.asked == {"queue"}
+    elsewhere = Closely(frozenset())
+    assert s.listen(ask, elsewhere)[1] == s.listen(ask)[1]
+    assert elsewhere.asked == {"queue"}
+
+
+def test_a_cell_that_was_read_whole_is_not_asked_for_its_emptiness_too() -> None:
+    closely = Closely(frozenset({"queue"}))
+    Post().listen(lambda s: (s.queue[0], s.queue.is_empty(0)), closely)
+    assert [*closely] == [("queue", 0)]
+
+
+def test_states_of_one_owner_know_emptiness_too() -> None:
+    s = alone(Post(queue=Per({1: Fifo((Note(3),))})))
+    assert (s.queue.is_empty(0), s.queue.is_empty(1)) == (True, False)
+    shown = Window(s).showing([(("queue", 0), Fifo((Note(1),))), (("queue", 1), Fifo())])
+    assert (shown.queue.is_empty(0), shown.queue.is_empty(1)) == (False, True)
