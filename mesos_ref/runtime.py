@@ -191,7 +191,8 @@ class Owner(Generic[EventT]):
         while True:
             if self._queue:
                 await self._take_batch()
-                await trio.lowlevel.checkpoint()
+                if self._queue:  # if not, others have their turn while it waits
+                    await trio.lowlevel.checkpoint()
             elif self._stopping:
                 return
             else:

@@ -102,14 +102,18 @@ class Numbers:
         self._next.pop(connection, None)
 
 
-def message(of: Message) -> msgspec.Raw:
-    """A wire message as a trace shows it: its JSON, secrets redacted."""
-    return _raw(json.encode(of))
+def message(of: Message, *, is_sent: bool = False) -> msgspec.Raw:
+    """A wire message as a trace shows it: its JSON, secrets redacted.
+
+    `is_sent`: it goes over the wire next.
+    """
+    return _raw(json.encode_twice(of) if is_sent else json.encode(of))
 
 
-def frame(of: link.Frame) -> msgspec.Raw:
+def frame(of: link.Frame, *, is_sent: bool = False) -> msgspec.Raw:
     """A frame of the agent link as a trace shows it: its JSON with its kind, secrets redacted."""
-    return _raw(b'{"kind":"%s",' % type(of).__name__.encode() + json.encode(of)[1:])
+    encoded = json.encode_twice(of) if is_sent else json.encode(of)
+    return _raw(b'{"kind":"%s",' % type(of).__name__.encode() + encoded[1:])
 
 
 def text_of(data: bytes) -> str:

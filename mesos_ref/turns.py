@@ -19,28 +19,32 @@ TURN_BYTES: Final = 16 << 10
 
 
 class Turns:
-    """One budget a round, for all who share it. `deal` must run beside them."""
+    """One budget, at most one a round, for all who share it. `deal` must run beside them."""
 
     def __init__(self, round_bytes: int = ROUND_BYTES, turn_bytes: int = TURN_BYTES) -> None:
         self._round_bytes = self._left = round_bytes
         self._turn_bytes = turn_bytes
         self._waiting = trio.lowlevel.ParkingLot()
-        self._taken = trio.Event()
+        self._used_up = trio.Event()
 
     async def take(self, size: int = 0) -> None:
         """Wait for a turn to work on so many bytes. Not a checkpoint if there is one."""
         while self._left <= 0:
             await self._waiting.park()
         self._left -= size + self._turn_bytes
-        self._taken.set()
+        if self._left <= 0:
+            self._used_up.set()
 
     async def deal(self) -> None:
-        """Begin a new budget with each round of the loop in which the last was touched."""
+        """Begin a new budget in the round of the loop after the last was used up.
+
+        One that is not used up lasts for many rounds: it bounds each of them all the same.
+        """
         while True:
-            await self._taken.wait()
-            self._taken = trio.Event()
+            await self._used_up.wait()
+            self._used_up = trio.Event()
             await trio.lowlevel.checkpoint()
             self._left = self._round_bytes
             if self._waiting:
-                self._taken.set()
+                self._used_up.set()
                 self._waiting.unpark(count=max(1, self._round_bytes // self._turn_bytes))

@@ -94,11 +94,19 @@ def sent_of(effect: Effect, numbers: Numbers) -> Sent | None:
         case SendFrame():
             assert isinstance(effect.frame, link.Frame)
             n = numbers.take(effect.link)
-            return {"id": (effect.link, n), "to": "master", "msg": frame(effect.frame)}
+            return {
+                "id": (effect.link, n),
+                "to": "master",
+                "msg": frame(effect.frame, is_sent=True),
+            }
         case SendEvent():
             assert isinstance(effect.event, executor.Event)
             n = numbers.take(effect.stream)
-            return {"id": (effect.stream, n), "to": "executor", "msg": message(effect.event)}
+            return {
+                "id": (effect.stream, n),
+                "to": "executor",
+                "msg": message(effect.event, is_sent=True),
+            }
         case _:
             return _done_of(effect, numbers)
 

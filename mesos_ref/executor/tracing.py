@@ -95,7 +95,7 @@ def sent_of(effect: Effect, numbers: Numbers) -> Sent | None:
             return {
                 "id": (name, numbers.take(name)),
                 "to": "agent",
-                "msg": message(effect.call),
+                "msg": message(effect.call, is_sent=True),
             }
         case CloseSubscription():
             numbers.forget(str(effect.connection))

@@ -222,9 +222,8 @@ class _Server:
                     return None
 
     async def _write(self, due: list[_Due], stream: Stream, scope: trio.CancelScope) -> None:
-        """Wait for these answers and write them, in one piece."""
+        """Wait for these answers, for any time, and write them, in one piece."""
         if due:
-            scope.deadline = float("inf")
             pieces = [await each.render() for each in due]
             due.clear()
             scope.deadline = trio.current_time() + self._limits.idle_timeout_s

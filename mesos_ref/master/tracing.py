@@ -87,11 +87,15 @@ def sent_of(effect: Effect, numbers: Numbers) -> Sent | None:
         case SendFrame():
             assert isinstance(effect.frame, link.Frame)
             n = numbers.take(effect.link)
-            return {"id": (effect.link, n), "to": "agent", "msg": frame(effect.frame)}
+            return {"id": (effect.link, n), "to": "agent", "msg": frame(effect.frame, is_sent=True)}
         case SendEvent():
             assert isinstance(effect.event, scheduler.Event)
             n = numbers.take(effect.stream)
-            return {"id": (effect.stream, n), "to": "scheduler", "msg": message(effect.event)}
+            return {
+                "id": (effect.stream, n),
+                "to": "scheduler",
+                "msg": message(effect.event, is_sent=True),
+            }
         case Answer():
             return {
                 "do": "answer",

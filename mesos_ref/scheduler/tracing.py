@@ -103,11 +103,15 @@ def sent_of(effect: Effect, numbers: Numbers) -> Sent | None:
             return {
                 "id": (effect.connection, effect.n),
                 "to": "master",
-                "msg": message(effect.call),
+                "msg": message(effect.call, is_sent=True),
                 "stream": effect.stream,
             }
         case OpenSubscription():
-            return {"id": (effect.connection, 0), "to": "master", "msg": message(effect.call)}
+            return {
+                "id": (effect.connection, 0),
+                "to": "master",
+                "msg": message(effect.call, is_sent=True),
+            }
         case Deliver():
             return {"do": "deliver", "type": effect.event.type}
         case Connect():

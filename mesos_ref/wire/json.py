@@ -80,7 +80,28 @@ def _patiently(data: Any, wanted: type[T]) -> T:
 
 def encode(message: Message) -> bytes:
     """One line of ASCII JSON: what is set, and the defaults Mesos always writes."""
+    if _kept:
+        kept = _kept.pop(id(message), None)
+        if kept is not None:
+            return kept[1]
     return dump(_writer(type(message))(message))
+
+
+#: Texts of messages that are encoded once more, by identity, each with its message so that it is
+#: nobody else's; and how many and how long they may be.
+_kept: dict[int, tuple[Message, bytes]] = {}
+KEPT_AT_MOST = 256
+KEPT_BYTES = 64 * 1024
+
+
+def encode_twice(message: Message) -> bytes:
+    """As `encode`, for what is written down before it is sent: the next time is for nothing."""
+    text = encode(message)
+    if len(text) <= KEPT_BYTES:
+        if len(_kept) >= KEPT_AT_MOST:
+            _kept.clear()  # they were never sent: their connections are gone
+        _kept[id(message)] = message, text
+    return text
 
 
 def size(message: Message) -> int:

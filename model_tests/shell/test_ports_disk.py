@@ -13,6 +13,7 @@ from random import Random
 import pytest
 import trio
 
+from mesos_chaos.virtual import seam
 from mesos_chaos.virtual.disks import Disk as SimulatedMachine
 from mesos_chaos.virtual.disks import SimDisk
 from mesos_chaos.virtual.streams import Life
@@ -33,7 +34,10 @@ def run(make_disk: Callable[[], Disk], use: Callable[[Disk], Awaitable[None]]) -
     async def main() -> None:
         await use(make_disk())
 
-    trio.run(main)
+    if make_disk is simulated_disk:
+        seam.run(lambda whims: main(), 0)
+    else:
+        trio.run(main)
 
 
 @every_disk

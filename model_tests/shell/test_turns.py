@@ -72,6 +72,33 @@ def test_turns_are_dealt_out_in_rounds_and_everybody_has_one() -> None:
     run_virtually(main)
 
 
+def test_a_budget_that_is_not_used_up_wakes_nobody() -> None:
+    """What is quiet costs no more than its turns: nothing else runs."""
+
+    async def main() -> None:
+        turns = Turns(round_bytes=1000, turn_bytes=100)
+        steps: Counter[str] = Counter()
+
+        class Steps(trio.abc.Instrument):
+            def before_task_step(self, task: trio.lowlevel.Task) -> None:
+                steps[task.name.rpartition(".")[2]] += 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(turns.deal)
+            await wait_all_tasks_blocked()
+            trio.lowlevel.add_instrument(Steps())
+            for _ in range(9):
+                await turns.take()
+                await trio.lowlevel.checkpoint()
+            assert not steps["deal"]
+            await turns.take()
+            await turns.take()
+            assert steps["deal"]
+            nursery.cancel_scope.cancel()
+
+    run_virtually(main)
+
+
 def test_who_stops_waiting_for_a_turn_takes_none() -> None:
     async def main() -> None:
         turns = Turns(round_bytes=1, turn_bytes=1)

@@ -472,3 +472,15 @@ def test_executor_messages() -> None:
     assert written["subscribed"]["framework_info"]["id"] == {"value": "f"}
     assert written["subscribed"]["agent_info"] == {"hostname": "h", "port": 5051}
     assert executor.decode_event(json.encode(event)) == event
+
+
+def test_what_is_encoded_twice_is_encoded_once_and_is_each_its_own() -> None:
+    """Also if many are never sent: what is kept for the second time is bounded."""
+    for n in range(3 * json.KEPT_AT_MOST):
+        event = scheduler.Event(type="RESCIND", rescind=scheduler.Rescind(offer_id=f"o{n}"))
+        rescind = {"offer_id": {"value": f"o{n}"}}
+        assert json.encode_twice(event) == json.dump({"type": "RESCIND", "rescind": rescind})
+        assert len(json._kept) <= json.KEPT_AT_MOST
+        if n % 3 == 0:
+            written = json.encode_twice(event)
+            assert json.encode(event) == json.encode(event) == written

@@ -220,7 +220,7 @@ def torn(seed: int) -> bytes:
             await trio.sleep(machine.dice.uniform(0, 0.000_6))
             life.dead = True
             nursery.cancel_scope.cancel()
-        return machine.files[FILE]
+        return bytes(machine.files[FILE])
 
     return seam.run(main, seed)
 

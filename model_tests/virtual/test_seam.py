@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +69,56 @@ def test_time_jumps_to_the_next_deadline_and_not_further() -> None:
         return seen
 
     assert seam.run(main, 0) == [0.5, 3600.0, 86_400.0]
+
+
+def test_alarms_are_done_at_their_time_in_the_order_they_were_set() -> None:
+    async def main(whims: Whims) -> list[str]:
+        said: list[str] = []
+
+        def say(name: str) -> Callable[[], None]:
+            return lambda: said.append(f"{name} {trio.current_time()}")
+
+        for name, after_s in (("late", 2.0), ("one", 1.0), ("two", 1.0)):
+            seam.after(after_s, say(name))
+        seam.after(1.5, say("never")).cancel()
+        await seam.sleep(1.0)
+        said.append("slept")
+        await trio.sleep(1.5)
+        return said
+
+    assert seam.run(main, 0) == ["one 1.0", "two 1.0", "slept", "late 2.0"]
+
+
+def test_who_sleeps_can_be_cancelled_and_is_not_woken_then() -> None:
+    async def main(whims: Whims) -> float:
+        with trio.move_on_after(1) as patience:
+            await seam.sleep(5)
+        assert patience.cancelled_caught
+        with trio.move_on_after(1) as patience:
+            await seam.until(lambda: False, 0.3, 5)
+        assert patience.cancelled_caught
+        await trio.sleep(10)
+        return trio.current_time()
+
+    assert seam.run(main, 0) == 12
+
+
+def test_what_is_waited_for_is_seen_when_it_is_looked_at_next() -> None:
+    async def main(whims: Whims) -> list[float]:
+        seen: list[float] = []
+        assert await seam.until(lambda: True, 0.25, 1)
+        assert await seam.until(lambda: trio.current_time() >= 0.6, 0.25, 2)
+        seen.append(trio.current_time())
+        assert not await seam.until(lambda: trio.current_time() >= 99, 0.25, 2)
+        seen.append(trio.current_time())
+        return seen
+
+    assert seam.run(main, 0) == [0.75, 2.75]
+
+
+def test_what_is_simulated_needs_virtual_time() -> None:
+    with pytest.raises(SeamError, match="virtual time"):
+        trio.run(seam.sleep, 1)
 
 
 def test_where_nothing_can_happen_any_more_that_is_said() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import trio
 
+from mesos_chaos.virtual import seam
 from mesos_chaos.virtual.streams import Life
 from mesos_ref.ports.disk import AppendFile
 
@@ -22,7 +23,7 @@ class Disk:
     """A machine's files, which outlive its processes."""
 
     def __init__(self, dice: random.Random) -> None:
-        self.files: dict[Path, bytes] = {}
+        self.files: dict[Path, bytes | bytearray] = {}
         self.dice = dice
 
 
@@ -34,7 +35,8 @@ class SimDisk:
 
     async def read(self, path: Path) -> bytes | None:
         await self._work()
-        return self._disk.files.get(path)
+        data = self._disk.files.get(path)
+        return None if data is None else bytes(data)
 
     async def write_durable(self, path: Path, data: bytes, mode: int = 0o600) -> None:
         self._allow(path)
@@ -52,18 +54,30 @@ class SimDisk:
 
     async def append(self, path: Path, data: bytes) -> None:
         """Write a piece at the end of a file, and sync."""
+        is_there = False
+
+        def write() -> None:
+            nonlocal is_there
+            is_there = True
+            if not self._life.dead:
+                self._put(path, data)
+
+        half_s, rest_s = self._half_s(), self._half_s()
+        alarm = seam.after(half_s, write)
         try:
-            await self._work()
+            await seam.sleep(half_s + rest_s)
         except trio.Cancelled:
-            if self._life.dead:
+            alarm.cancel()
+            if self._life.dead and not is_there:
                 self._put(path, data[: self._disk.dice.randint(0, len(data))])
             raise
-        if not self._life.dead:
-            self._put(path, data)
-        await self._work()
 
     def _put(self, path: Path, data: bytes) -> None:
-        self._disk.files[path] = self._disk.files.get(path, b"") + data
+        files = self._disk.files
+        there = files.get(path, b"")
+        if not isinstance(there, bytearray):
+            there = files[path] = bytearray(there)
+        there += data
 
     async def listdir(self, path: Path) -> list[str]:
         await self._work()
@@ -86,7 +100,11 @@ class SimDisk:
                 raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(above))
 
     async def _work(self) -> None:
-        await trio.sleep(self._disk.dice.uniform(*SYNC_S) / 2)
+        await seam.sleep(self._half_s())
+
+    def _half_s(self) -> float:
+        """How long it takes until something is done, or the rest of the time that it takes."""
+        return self._disk.dice.uniform(*SYNC_S) / 2
 
 
 class _Growing:

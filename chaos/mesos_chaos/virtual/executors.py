@@ -16,6 +16,7 @@ from typing import Any
 import trio
 
 from mesos_chaos.sim.executors import length_us
+from mesos_chaos.virtual import seam
 from mesos_chaos.virtual.processes import Process, World
 from mesos_chaos.virtual.streams import Life
 from mesos_ref.executor import effects as do
@@ -87,7 +88,7 @@ class VirtualExecutor(Process):
             epoch_offset_us=clock.wall_us() - clock.now_us(),
         )
         self._core = ExecutorCore(config, self.ids(), lambda most: dice.randint(0, most))
-        await trio.sleep(dice.uniform(*FORK_S))
+        await seam.sleep(dice.uniform(*FORK_S))
         async with trio.open_nursery() as self._within:
             self._say(hear.Started())
             while self._code is None:
@@ -105,13 +106,16 @@ class VirtualExecutor(Process):
 
     async def _wait(self) -> None:
         """Until there is something to hear, or the core's deadline has come."""
-        while not self._events:
-            self._news = trio.Event()
-            due_us = self._core.next_deadline
-            with trio.move_on_at(float("inf") if due_us is None else (due_us + 0.5) / 1e6):
-                await self._news.wait()
-                continue
+        if self._events:
             return
+        self._news = news = trio.Event()
+        due_us = self._core.next_deadline
+        alarm = None if due_us is None else seam.clock().at((due_us + 0.5) / 1e6, news.set)
+        try:
+            await news.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _do(self, effect: Effect) -> None:
         start = self._within.start_soon
@@ -141,7 +145,7 @@ class VirtualExecutor(Process):
         self._command = trio.CancelScope()
         with self._command:
             command = (task.command.value if task.command else "") or ""
-            await trio.sleep(length_us(command) / 1e6)
+            await seam.sleep(length_us(command) / 1e6)
             self._command.cancel()
             self._say(hear.CommandEnded(exit_code=0))
 

@@ -91,8 +91,4 @@ async def _follow(cluster: VirtualCluster, listener: Listener | None) -> SimResu
 
 async def _until(holds: Callable[[], bool], within_us: int) -> bool:
     """Wait until something holds, at most so long; whether it does."""
-    for _ in range(round(within_us / 1e6 / LOOK_S)):
-        if holds():
-            break
-        await trio.sleep(LOOK_S)
-    return holds()
+    return await seam.until(holds, LOOK_S, within_us / 1e6)

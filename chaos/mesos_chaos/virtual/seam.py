@@ -6,6 +6,9 @@ put into the order in which its tasks were made.  `Whims` is that generator.  By
 order explores little, since a task that is ready runs within its batch; so some are *held back* for
 a few batches, and those of a process that is stopped (SIGSTOP) are put aside until it goes on.
 
+Waiting for a time is what simulated ports do most, and trio's own way, a scope that is cancelled,
+is its dearest.  So the clock has alarms: whatever is to be done at a time is done by it directly.
+
 If a new trio does this otherwise, `check` says so, and nothing else has to change.
 """
 
@@ -16,6 +19,8 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from heapq import heappop, heappush
+from itertools import count
 from math import inf
 from typing import Any, TypeVar
 
@@ -47,8 +52,21 @@ def start_as(
         PROCESS.reset(before)
 
 
+class Alarm:
+    """Something to be done at a time."""
+
+    __slots__ = ("do",)
+
+    def __init__(self, do: Callable[[], object] | None) -> None:
+        self.do = do
+
+    def cancel(self) -> None:
+        """It is not done, if it was not yet."""
+        self.do = None
+
+
 class JumpClock(trio.abc.Clock):
-    """Time that passes only when nothing can run, and then at once, to the next deadline.
+    """Time that passes only when nothing can run, and then at once, to the next deadline or alarm.
 
     Who looks again and again without waiting (`trio.sleep(0)`) needs time for it, too: a little.
     """
@@ -58,6 +76,8 @@ class JumpClock(trio.abc.Clock):
         self._now_s = 0.0
         self._idle = 0
         self._busy = 0
+        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._numbers = count()
 
     def start_clock(self) -> None:
         """Nothing to start."""
@@ -65,12 +85,26 @@ class JumpClock(trio.abc.Clock):
     def current_time(self) -> float:
         return self._now_s
 
+    def at(self, due_s: float, do: Callable[[], object]) -> Alarm:
+        """Do something small, once that time has come and nothing else can run before it.
+
+        Those of one time are done in the order in which they were asked for.
+        """
+        alarm = Alarm(do)
+        heappush(self._alarms, (due_s, next(self._numbers), alarm))
+        return alarm
+
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Trio asks when nothing is ready: go there."""
         self._busy = 0
-        if deadline < inf:
+        alarms = self._alarms
+        while alarms and alarms[0][2].do is None:
+            heappop(alarms)
+        due_s = min(deadline, alarms[0][0]) if alarms else deadline
+        if due_s < inf:
             self._idle = 0
-            self._now_s = max(self._now_s, deadline)
+            self._now_s = max(self._now_s, due_s)
+            self._ring()
             return 0.0
         self._idle += 1  # trio's own tasks do wait for none, at the end of a run
         if self._idle == IDLE_AT_MOST:
@@ -82,6 +116,65 @@ class JumpClock(trio.abc.Clock):
         self._busy += 1
         if self._busy > BUSY_AT_MOST:
             self._now_s += BUSY_S
+            self._ring()
+
+    def _ring(self) -> None:
+        alarms, now_s = self._alarms, self._now_s
+        while alarms and alarms[0][0] <= now_s:
+            do = heappop(alarms)[2].do
+            if do is not None:
+                do()
+
+
+def clock() -> JumpClock:
+    """The clock of this run.  Raises `SeamError` outside of `run`."""
+    found = trio.lowlevel.current_clock()
+    if not isinstance(found, JumpClock):
+        raise SeamError("what is simulated lives on virtual time: run it with `seam.run`")
+    return found
+
+
+def after(seconds: float, do: Callable[[], object]) -> Alarm:
+    """Do something small, so long from now."""
+    now = clock()
+    return now.at(now.current_time() + seconds, do)
+
+
+async def sleep(seconds: float) -> None:
+    """As `trio.sleep`, for less."""
+    task = trio.lowlevel.current_task()
+    alarm = after(seconds, lambda: trio.lowlevel.reschedule(task))
+
+    def give_up(raise_cancel: object) -> trio.lowlevel.Abort:
+        alarm.cancel()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    await trio.lowlevel.wait_task_rescheduled(give_up)
+
+
+async def until(holds: Callable[[], bool], every_s: float, within_s: float) -> bool:
+    """Wait until something holds, looking every so often for so long at most; whether it does."""
+    if holds():
+        return True
+    alarm = Alarm(None)
+    task, now = trio.lowlevel.current_task(), clock()
+    end_s = now.current_time() + within_s
+
+    def look() -> None:
+        nonlocal alarm
+        if holds() or now.current_time() >= end_s:
+            trio.lowlevel.reschedule(task)
+        else:
+            alarm = after(every_s, look)
+
+    alarm = after(every_s, look)
+
+    def give_up(raise_cancel: object) -> trio.lowlevel.Abort:
+        alarm.cancel()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    await trio.lowlevel.wait_task_rescheduled(give_up)
+    return holds()
 
 
 class Whims:
@@ -99,13 +192,17 @@ class Whims:
         """Put a batch in order; trio takes it from its end.  What is held back is not in it."""
         self.turns += 1
         self._clock.batch()
-        self._random.shuffle(batch)
+        if len(batch) > 1:
+            self._random.shuffle(batch)
+        frozen, hold_back = self._frozen, self._hold_back
+        if not frozen and not hold_back:
+            return
         ready, held = [], []
         for task in batch:
-            aside = self._frozen.get(task.context.get(PROCESS, "")) if self._frozen else None
+            aside = frozen.get(task.context.get(PROCESS, "")) if frozen else None
             if aside is not None:
                 aside.append(task)
-            elif self._hold_back and self._puts_off(task):
+            elif self._puts_off(task):
                 held.append(task)
             else:
                 ready.append(task)
@@ -114,8 +211,8 @@ class Whims:
             _ready_again(held)
 
     def _puts_off(self, task: Any) -> bool:
-        times = self._held.pop(task, 0)
-        if times >= HELD_AT_MOST or self._random.random() >= self._hold_back:
+        times = self._held.pop(task, 0) if self._held else 0
+        if self._random.random() >= self._hold_back or times >= HELD_AT_MOST:
             return False
         self._held[task] = times + 1
         return True

@@ -14,9 +14,12 @@ import random
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from math import inf
 
 import trio
+from trio.lowlevel import ParkingLot, cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from mesos_chaos.virtual import seam
 from mesos_ref.ports.net import Stream
 
 LATENCY_S = (0.000_1, 0.001_5)
@@ -62,7 +65,7 @@ class Way:
 
     async def cross(self) -> None:
         """Get over it: at once, or once it is mended."""
-        await trio.sleep(self.delay_s())
+        await seam.sleep(self.delay_s())
         while self.cuts:
             await self._mended.wait()
 
@@ -77,7 +80,10 @@ class Way:
 
 
 class Pipe:
-    """One direction of a connection."""
+    """One direction of a connection.
+
+    Its reader sleeps until something has arrived; an alarm is set for the oldest piece under way.
+    """
 
     def __init__(self, way: Way) -> None:
         self.way = way
@@ -87,24 +93,38 @@ class Pipe:
         self.closed = False  #: nobody reads any more
         self._pieces: deque[tuple[float, bytes | str]] = deque()
         self._last_s = 0.0
-        self._news = trio.Event()
+        self._clock = seam.clock()
+        self._alarm_s = inf  #: when readers are woken next
+        self._readers = ParkingLot()
+        self._writers = ParkingLot()
         way.pipes[self] = None
 
     def stir(self) -> None:
         """Have whoever waits look again."""
-        self._news.set()
-        self._news = trio.Event()
+        self._readers.unpark_all()
+        self._writers.unpark_all()
 
     def put(self, piece: bytes | str) -> None:
         """Send bytes, or the end of them."""
-        self._last_s = max(self._last_s, trio.current_time() + self.way.delay_s())
+        self._last_s = max(self._last_s, self._clock.current_time() + self.way.delay_s())
         self._pieces.append((self._last_s, piece))
         self.unread += len(piece) if isinstance(piece, bytes) else 0
-        self.stir()
+        if self._readers:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Wake readers when the oldest piece arrives; over a way that is cut, none does."""
+        if self._pieces and not self.way.cuts and self._pieces[0][0] < self._alarm_s:
+            self._alarm_s = self._pieces[0][0]
+            self._clock.at(self._alarm_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm_s = inf
+        self._readers.unpark_all()
 
     def drop_unsent(self) -> None:
         """What has not arrived yet, never will."""
-        now_s = trio.current_time()
+        now_s = self._clock.current_time()
         while self._pieces and self._pieces[-1][0] > now_s:
             _, piece = self._pieces.pop()
             self.unread -= len(piece) if isinstance(piece, bytes) else 0
@@ -121,15 +141,27 @@ class Pipe:
         if self.is_reset or not self._pieces or self.way.cuts:
             return self.is_reset
         at_s, piece = self._pieces[-1]
-        return piece == _RESET and at_s <= trio.current_time()
+        return piece == _RESET and at_s <= self._clock.current_time()
 
     async def room(self) -> None:
         """Return once little is unread, or nobody reads."""
         while self.unread > UNREAD_BYTES and not self.closed and not self.is_reset:
-            await self._news.wait()
+            await self._writers.park()
 
     async def get(self, most: int) -> bytes:
         """The next bytes that have arrived; none at the end.  Raises as `Stream` does."""
+        await checkpoint_if_cancelled()
+        has_waited = False
+        while (piece := self._arrived(most)) is None:
+            self._set_alarm()
+            await self._readers.park()
+            has_waited = True
+        if not has_waited:
+            await cancel_shielded_checkpoint()
+        return piece
+
+    def _arrived(self, most: int) -> bytes | None:
+        """What has arrived and was not read: the next bytes, or an end; None: nothing."""
         while True:
             if self.closed:
                 raise trio.ClosedResourceError("this side has closed the connection")
@@ -137,13 +169,13 @@ class Pipe:
                 raise trio.BrokenResourceError("the connection was reset")
             if self.is_ended:
                 return b""
-            if self._pieces and not self.way.cuts and self._pieces[0][0] <= trio.current_time():
-                piece = self._take(most)
-                if isinstance(piece, bytes):
-                    return piece
-                self.is_reset, self.is_ended = piece == _RESET, piece == _END
-                continue
-            await self._wait()
+            pieces = self._pieces
+            if not pieces or self.way.cuts or pieces[0][0] > self._clock.current_time():
+                return None
+            piece = self._take(most)
+            if isinstance(piece, bytes):
+                return piece
+            self.is_reset, self.is_ended = piece == _RESET, piece == _END
 
     def _take(self, most: int) -> bytes | str:
         at_s, piece = self._pieces.popleft()
@@ -152,16 +184,8 @@ class Pipe:
                 self._pieces.appendleft((at_s, piece[most:]))
                 piece = piece[:most]
             self.unread -= len(piece)
-            self.stir()
+            self._writers.unpark_all()
         return piece
-
-    async def _wait(self) -> None:
-        news = self._news
-        if self._pieces and not self.way.cuts:
-            with trio.move_on_at(self._pieces[0][0]):
-                await news.wait()
-        else:
-            await news.wait()
 
 
 class SimStream:
@@ -176,7 +200,6 @@ class SimStream:
         life.streams[self] = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.lowlevel.checkpoint()
         return await self.back.get(max_bytes or 65_536)
 
     async def send_all(self, data: bytes) -> None:
