@@ -12,9 +12,10 @@ import trio
 from mesos_chaos.plan import Plan, Workload
 from mesos_chaos.sim.cluster import JUDGED_AT_ONCE, STANDBY_AGAIN_US, OnlineJudge, configured
 from mesos_chaos.sim.loop import SECOND_US
+from mesos_chaos.virtual import seam
 from mesos_chaos.virtual.elections import Elections
 from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster, VirtualScheduler
-from mesos_chaos.virtual.open_ends import LOOK_US, OpenEnds
+from mesos_chaos.virtual.open_ends import LOOK_S, SETTLED_S, OpenEnds
 from mesos_chaos.virtual.processes import WALL_START_US, Process
 from mesos_chaos.virtual.seam import Whims, start_as
 from mesos_chaos.virtual.streams import Network
@@ -124,7 +125,7 @@ class VirtualCluster:
         self.schedulers = {w.name: frameworks(self, w, names) for w in plan.workload}
         for process in self.processes:
             process.start()
-        self.loop.after(LOOK_US, self._look)
+        seam.after(LOOK_S, self._look)
 
     @property
     def processes(self) -> list[Process | Framework]:
@@ -192,8 +193,10 @@ class VirtualCluster:
         return found
 
     def _look(self) -> None:
-        self.lost = self.lost or self._open_ends.look(self)
-        self.loop.after(LOOK_US, self._look)
+        """Where nothing has happened to a connection for long, whoever was to hear of it has."""
+        if trio.current_time() - self.network.stirred_s < SETTLED_S:
+            self.lost = self.lost or self._open_ends.look(self)
+        seam.after(LOOK_S, self._look)
 
     def leaks(self) -> list[str]:
         """What the cores hold though they must not: connections, or by their own account (D12)."""

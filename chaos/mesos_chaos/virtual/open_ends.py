@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mesos_chaos.virtual.cluster import VirtualCluster
     from mesos_chaos.virtual.nodes import VirtualAgent, VirtualMaster
 
-LOOK_US = 50_000
+LOOK_S = 0.05
+SETTLED_S = 10.0  #: after anything was done to connections, until all ends must have heard of it
 TIMES = 4  #: in a row that it is seen, until it counts as not told
 
 

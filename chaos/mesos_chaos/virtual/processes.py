@@ -127,6 +127,7 @@ class Process(ABC):
         if self.paused:
             self.paused = False
             self.world.whims.thaw(f"{self.role} {self.name}")
+            self.world.network.stir()
 
     # ---- ports -------------------------------------------------------------------------------
     def net(self, life: Life) -> SimNet:

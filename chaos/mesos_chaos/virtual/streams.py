@@ -220,6 +220,7 @@ class SimStream:
         if not self._finished and not self._closed and not self._life.dead:
             self._finished = True
             self.out.put(_END)
+            self._network.stir()
 
     async def aclose(self) -> None:
         self._close(_END)
@@ -328,6 +329,7 @@ class Network:
         self.listeners: dict[tuple[str, int], SimListener] = {}
         self.ports = count(40_000)
         self.pieces = 0  #: how often somebody has sent something
+        self.stirred_s = 0.0  #: when a connection between machines has ended, or may be seen to
         self._random = random_stream
         self._ways: dict[tuple[str, str], Way] = {}
         self._open: dict[SimStream, tuple[str, str]] = {}
@@ -348,7 +350,13 @@ class Network:
         end.back.closed = True
         end.back.stir()
         end.back.way.pipes.pop(end.back, None)
-        self._open.pop(end, None)
+        near, far = self._open.pop(end, ("", ""))
+        if near != far:
+            self.stir()
+
+    def stir(self) -> None:
+        """Something was done to connections, of which somebody is to hear."""
+        self.stirred_s = trio.current_time()
 
     # ---- faults ------------------------------------------------------------------------------
     def cut(self, *ways: tuple[str, str]) -> Callable[[], None]:
@@ -360,6 +368,7 @@ class Network:
         def mend() -> None:
             for way in cut:
                 way.mend()
+            self.stir()
 
         return _once(mend)
 
@@ -370,6 +379,7 @@ class Network:
         def add(seconds: float) -> None:
             for way in slow:
                 way.extra_s += seconds
+            self.stir()
 
         add(extra_us / 1e6)
         return _once(lambda: add(-extra_us / 1e6))
@@ -379,6 +389,7 @@ class Network:
         ends = [end for end, between in self._open.items() if set(between) == {one, other}]
         for end in ends:
             end.back.break_now()
+        self.stir()
         return len(ends)
 
 
