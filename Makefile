@@ -10,12 +10,18 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
+# Hundreds of processes start here, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+# A file's tests stay together, and the files begin in the order of `conftest.py`.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
+
 # Debian packages that `make demo` and `make test` use, each with its reason.
 DEBIAN += python3-venv # .venv, where python3 is Debian's own
 DEBIAN += curl         # a client we did not write: the HTTP API must please it too
 DEBIAN += chromium     # the page of a run has a script, and a browser runs it
 
-.PHONY: help demo test quick check models chaos bench nightly docs coverage mutants kills system-deps clean
+.PHONY: help demo test bulk quick check models chaos bench nightly docs coverage mutants kills system-deps clean
 
 help: ## show this text
 	@echo "mesos-ref: a formally specified Mesos.  Needs python3 >= 3.11 with venv, make and git."
@@ -28,16 +34,18 @@ help: ## show this text
 demo: $(INSTALLED) ## real processes: kill the leading master, an agent, an executor; judge it
 	@$(BIN)/mesos-chaos demo $(ARGS)
 
-test: check ## check, then every test but the nightly ones
+test: check ## check, then every test but those of `make bulk` and the nightly ones
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -n auto --dist loadfile -m "not live and not nightly"
-	$(BIN)/pytest -m "live and not nightly"
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 else
 	$(BIN)/pytest $(ARGS)
 endif
 
+bulk: $(INSTALLED) ## more of what `make test` has some of: plans, faults, mutants (as CI does)
+	$(BIN)/pytest -n auto --dist load --maxschedchunk 1 -m "bulk and not nightly" $(ARGS)
+
 quick: $(INSTALLED) ## the tests to run while you work: none that is slow or starts processes
-	$(BIN)/pytest -q -m "not slow and not live and not nightly" $(ARGS)
+	$(BIN)/pytest -q -m "not slow and not live and not bulk and not nightly" $(ARGS)
 
 check: $(INSTALLED) ## lint, format, types, who imports whom
 	$(BIN)/ruff check --quiet
@@ -55,7 +63,7 @@ bench: $(INSTALLED) ## measure what README's performance table says
 	$(BIN)/python -m benchmarks $(ARGS)
 
 nightly: $(INSTALLED) ## everything, with many more examples and a new seed each time (hours)
-	$(BIN)/pytest -n auto --hypothesis-profile=nightly -m "" $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) --hypothesis-profile=nightly -m "" $(ARGS)
 	$(BIN)/mesos-spec check --nightly --at-once 0
 	$(BIN)/mesos-chaos run
 	$(BIN)/mesos-chaos exhaust --pairs --jobs 2

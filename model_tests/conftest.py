@@ -65,6 +65,22 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"again: pytest --hypothesis-profile={profile} --hypothesis-seed={seed}"
 
 
+# --- side by side -------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: with real processes, some test is always waiting."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, or one worker would be left alone with them in the end."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "live")))}
+    items.sort(key=lambda item: item.path not in long)
+
+
 # --- what a machine must have ------------------------------------------------------------------
 
 

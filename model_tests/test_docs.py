@@ -94,8 +94,9 @@ def test_guards_and_messages_are_read_off_the_actions() -> None:
     ]
     assert {kind.__name__ for kind in reading.sends(accept)} == {"RunTask", "TaskUpdate"}
     assert [kind.__name__ for kind in reading.hears(ACTIONS["decline"])] == ["Accept", "Decline"]
+    without = _without_guards()
     assert [name for name, one in ACTIONS.items() if not reading.guards(one)] == [
-        name for name in ACTIONS if "### " + name in _without_guards()
+        name for name in ACTIONS if "### " + name in without
     ]
 
 

@@ -154,6 +154,7 @@ def test_ci_runs_what_the_readme_says() -> None:
     assert re.search(r"\bmake test\b", script)
     assert "MESOS_REF_NO_SKIPS=1" in script
     assert "system-deps" in script.partition("make test")[0]
+    assert re.search(r"\bmake bulk\b", script), "what `make test` leaves out"
 
 
 def test_the_changelog_speaks_of_this_version() -> None:

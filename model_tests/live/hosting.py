@@ -18,7 +18,8 @@ from mesos_ref.isolation.messages import RunSpec
 from mesos_ref.isolation.posix import PosixIsolator, open_posix_isolator
 from mesos_ref.isolation.rundir import RunDir
 
-PATIENCE_S = 30.0
+#: Of a test that hangs; one that shares two cores with others may take a while.
+PATIENCE_S = 120.0
 
 P = ParamSpec("P")
 

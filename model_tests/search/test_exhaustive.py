@@ -1,7 +1,8 @@
 """Every fault at every site of a small cluster: all of them run, and nothing breaks.
 
-CI runs all single faults of one task (a CPU minute); the nightly tests those of an executor with
-two tasks; and `make nightly` all pairs of faults that lose something.
+`make test` runs every twentieth single fault of one task, `make bulk` all of them (a CPU minute);
+the nightly tests those of an executor with two tasks; and `make nightly` all pairs of faults that
+lose something.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ def all_well(counts: Counts) -> None:
     assert counts.struck > 0.9 * counts.runs
 
 
-@pytest.mark.slow
+def test_a_single_fault_conforms_and_settles() -> None:
+    some = singles(SMALL)[::20]
+    assert {plan.fault[0].kind for plan in some} == set(FaultKind)
+    broken = [(plan, ran.broken) for plan in some if (ran := run_plan(plan)).broken is not None]
+    assert not broken, f"{len(broken)}, the first: {broken[0]}"
+
+
+@pytest.mark.bulk
 def test_every_single_fault_at_every_site_conforms_and_settles() -> None:
     counts = exhaust(SMALL, Here())
     assert counts.planned >= 900

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -143,13 +143,18 @@ def edits(source: str) -> list[Edit]:
     def at(line: int, column: int) -> int:
         return len(whole[: lines[line - 1] + column].decode())
 
+    def span(part: Part) -> tuple[int, int]:
+        last = at(part.end_lineno or 0, part.end_col_offset or 0)
+        return at(part.lineno, part.col_offset), last
+
+    def text(part: Part) -> str:
+        return source[slice(*span(part))]
+
     for function in ast.walk(ast.parse(source)):
         if isinstance(function, ast.FunctionDef) and function.name not in LOOKS:
             for node in _body(function):
-                for part, new, kind in _of(node, source):
-                    first = at(part.lineno, part.col_offset)
-                    last = at(part.end_lineno or 0, part.end_col_offset or 0)
-                    found[Edit(first, last, new, kind, function.name)] = None
+                for part, new, kind in _of(node, text):
+                    found[Edit(*span(part), new, kind, function.name)] = None
     return sorted(found)
 
 
@@ -171,12 +176,8 @@ def _body(function: ast.FunctionDef) -> Iterator[ast.AST]:
 Part = ast.expr | ast.stmt
 
 
-def _of(node: ast.AST, source: str) -> Iterator[tuple[Part, str, str]]:
+def _of(node: ast.AST, text: Callable[[Part], str]) -> Iterator[tuple[Part, str, str]]:
     """The edits of one node: what to replace, by what, and which kind that is."""
-
-    def text(part: ast.AST) -> str:
-        return ast.get_source_segment(source, part) or ""
-
     match node:
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
             yield test, f"not ({text(test)})", "a negated condition"
