@@ -143,6 +143,24 @@ def test_a_need_nobody_knows_is_an_error(tmp_path: Path) -> None:
     assert "needs('crul'): conftest.py knows" in said
 
 
+LONG = """
+@pytest.mark.slow
+def test_one():
+    pass
+def test_other():
+    pass
+"""
+
+
+def test_a_file_that_takes_long_begins_before_others_and_stays_whole(tmp_path: Path) -> None:
+    (tmp_path / "test_before.py").write_text("def test_it(): pass")
+    asked = ("-q", "--collect-only", "-W", "ignore", "test_before.py")
+    status, said = session(tmp_path, LONG, *asked)
+    assert status == 0, said
+    found = [line for line in said.splitlines() if "::" in line]
+    assert found == ["test_it.py::test_one", "test_it.py::test_other", "test_before.py::test_it"]
+
+
 DRAWS = """
 from hypothesis import given, strategies as st
 seen = []

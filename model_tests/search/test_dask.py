@@ -46,6 +46,7 @@ def searched(executor: Any, jobs: int, runs: int) -> Report:
         return Campaign(executor, jobs=jobs, seed="d", strategies=DRAWN).run(runs=runs)
 
 
+@pytest.mark.bulk
 def test_a_campaign_on_a_cluster_shows_what_it_shows_here(cluster: Any) -> None:
     there = searched(workers.dask(cluster.scheduler_address), jobs=2, runs=12)
     here = searched(workers.Here(), jobs=1, runs=12)
@@ -55,6 +56,7 @@ def test_a_campaign_on_a_cluster_shows_what_it_shows_here(cluster: Any) -> None:
     assert len(here.coverage.marks) > 300
 
 
+@pytest.mark.bulk
 def test_what_breaks_on_a_cluster_is_found_made_small_and_kept(
     cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

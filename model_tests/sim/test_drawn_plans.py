@@ -2,8 +2,8 @@
 
 CI runs a thousand drawn plans on the code as it is, most of them little, and an alarm in any of
 them is a failure: two hundred in `make test`, the others in `make bulk`.  All single faults of a
-small plan (test_exhaustive) and the scenarios come on top.  The nightly run has twenty thousand of all strategies (`mesos-chaos search --runs 20000`), and
-all pairs of faults.
+small plan (test_exhaustive) and the scenarios come on top.  The nightly run has twenty thousand of
+all strategies (`mesos-chaos search --runs 20000`), and all pairs of faults.
 """
 
 from __future__ import annotations
