@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -62,6 +63,9 @@ REASONS = {
 }
 
 
+Measured = AbstractContextManager[None]
+
+
 @dataclass
 class Walked:
     """What came of the paths of a model."""
@@ -72,24 +76,26 @@ class Walked:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def walk(by: str, model: str) -> Walked:
+def walk(by: str, model: str, measured: Callable[[], Measured] = nullcontext) -> Walked:
     """Walk all paths of a party's; fails where the core parts from one, or is judged wrong."""
     walked = Walked()
     for path in paths(named(model), by):
-        players = PLAYERS[by](path)
-        try:
-            for s, step in path:
-                players.follow(s, step)
-        except Left as why:
-            walked.left[str(why)] += 1
-        except Parted as parted:
-            taken = "\n  ".join(f"{step.action} {dict(step.bound)}" for _, step in path)
-            raise AssertionError(f"{parted}\nalong {model}:\n  {taken}") from None
-        walked.again += told_again(players)
-        left_alone(players)
+        with measured():
+            players = PLAYERS[by](path)
+            try:
+                for s, step in path:
+                    players.follow(s, step)
+            except Left as why:
+                walked.left[str(why)] += 1
+            except Parted as parted:
+                taken = "\n  ".join(f"{step.action} {dict(step.bound)}" for _, step in path)
+                raise AssertionError(f"{parted}\nalong {model}:\n  {taken}") from None
+            walked.again += told_again(players)
+            left_alone(players)
         verdict = judge(players.traces(), WHOLE, Bounds())
         assert not verdict.violations, f"{model}: {verdict.text()}"
-        walked.again += told_again(players)
+        with measured():
+            walked.again += told_again(players)
         walked.paths += 1
         walked.followed += players.followed
     return walked
@@ -118,9 +124,8 @@ MEASURING = Measuring()
 
 @cache
 def walked(by: str, model: str) -> Walked:
-    """The paths of a party in a model, walked once, and measured."""
-    with MEASURING.on():
-        return walk(by, model)
+    """The paths of a party in a model, walked once, and measured while the party does something."""
+    return walk(by, model, MEASURING.on)
 
 
 def is_well(all_of_it: Walked, by: str, model: str) -> None:
