@@ -44,27 +44,14 @@ SURVIVORS: dict[str, str] = {
 }
 #: Mutants that are caught, but not by one of the first plans: `make bulk` hunts these.
 LATE = {
-    "ack_goes_to_the_gone_task",
     "grace_has_no_end",
     "library_forgets_its_id",
     "lost_on_the_way_is_silent",
     "question_at_registration_is_ignored",
     "removed_framework_lives_on_at_its_agent",
-    "removed_framework_may_return",
     "resend_waits_for_ever_longer",
-    "silent_executor_is_waited_for",
-    "stale_filter_timer_bites",
-    "stale_registration_kills_the_agent",
-    "task_goes_to_any_agent",
-    "task_is_not_written_down",
-    "task_of_a_lost_agent_is_unknown",
     "unreachable_id_is_free_again",
-    "unreachable_is_not_asked_again",
-    "unreachable_of_a_removed_framework",
-    "unreachable_tasks_outlive_their_agent",
     "update_of_the_absent_is_not_noted",
-    "updates_are_sent_once",
-    "updates_wait_for_the_next_registration",
 }
 #: What catches a mutant must say what is wrong, in the words of a property, a guard or an oracle.
 NAMED = re.compile(
@@ -111,7 +98,7 @@ def test_there_are_many_and_each_has_its_own_subject() -> None:
     assert len(MUTANTS) - len(SIMULATED) >= 10
     assert SURVIVORS.keys() <= SIMULATED
     assert SIMULATED - SURVIVORS.keys() >= LATE
-    assert len(LATE) <= 0.2 * len(SIMULATED)
+    assert len(LATE) <= 0.1 * len(SIMULATED)
     assert len({mutant.breaks for mutant in MUTANTS.values()}) >= 20
     assert {mutant.module.split(".")[1] for mutant in MUTANTS.values()} >= {
         "agent",
