@@ -77,11 +77,12 @@ def test_plans_that_reach_a_mutant_often_and_cheaply_come_first() -> None:
     assert [one.one.name for one in found] == ["often", "seldom", "dear"]
 
 
-def test_single_faults_take_turns_with_other_plans() -> None:
-    tiny = [replace(seen("", 0.1, here=1), one=Try("single", "custom", n)) for n in range(6)]
+def test_scenarios_and_single_faults_take_turns_with_other_plans() -> None:
+    tiny = [replace(seen("", 0.1, here=1), one=Try("single", "custom", n)) for n in range(3)]
+    named = [replace(seen("", 0.1, here=1), one=Try("scenario", "old_news", n)) for n in range(2)]
     others = [seen(name, 0.1, here=1) for name in ("a", "b")]
-    found = Survey("", others + tiny).reaching(HERE)
-    assert [one.one.strategy == "brief" for one in found] == 2 * [True, *2 * [False]] + [False] * 2
+    found = Survey("", others + tiny + named).reaching(HERE)
+    assert [one.one.strategy for one in found] == 2 * ["brief", "scenario", "single"] + ["single"]
 
 
 def test_ways_of_drawing_take_turns() -> None:

@@ -36,11 +36,8 @@ BUDGET_S = 60.0
 
 #: Mutants that nothing catches within the budget, and why that is so.
 SURVIVORS: dict[str, str] = {
-    "double_of_a_task_is_let_live": "no plan has yet had one id in use on two agents at once",
-    "old_link_is_heard": "a link that the agent has closed says nothing more in simulation",
     "second_kill_is_swallowed": "a KILL that its executor never got comes again when it subscribes",
     "executor_is_assumed_absent": "no plan has yet used an id again while its executor was ending",
-    "lost_agent_still_counts": "the order changes only where agents of other shapes are left",
 }
 #: Mutants that are caught, but not by one of the first plans: `make bulk` hunts these.
 LATE = {

@@ -60,8 +60,9 @@ class Survey:
     def reaching(self, mutant: Mutant) -> list[Seen]:
         """The plans that come to the mutant's lines: those first that do so often and cheaply.
 
-        Ways of drawing take turns, since each sees what others do not; and so do single faults of
-        tiny plans, in no order.
+        Ways of drawing take turns, since each sees what others do not.  So do scenarios, each of
+        which is there for something that nothing else shows; and single faults of tiny plans, in
+        no order.
         """
         lines = [f"{mutant.module}:{line}" for line in edited_lines(mutant)]
         total = Counter[str]()
@@ -84,13 +85,14 @@ class Survey:
 
 def _in_turns(found: list[Seen]) -> list[Seen]:
     tiny = [one for one in found if one.one.strategy == "single"]
-    others = [one for one in found if one.one.strategy != "single"]
+    named = [one for one in found if one.one.strategy == "scenario"]
+    others = [one for one in found if one.one.strategy not in ("single", "scenario")]
     tiny.sort(key=lambda one: hashlib.sha256(one.one.text.encode()).digest())
     ways: dict[str, list[Seen]] = {}
     for one in others:
         ways.setdefault(one.one.strategy, []).append(one)
     mixed = [one for turn in zip_longest(*ways.values()) for one in turn if one is not None]
-    turns = zip_longest(mixed, tiny[0::2], tiny[1::2])
+    turns = zip_longest(mixed, named, tiny)
     return [one for turn in turns for one in turn if one is not None]
 
 

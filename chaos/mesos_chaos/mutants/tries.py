@@ -23,7 +23,7 @@ from mesos_chaos.search.portfolio import Strategy, draw
 SEEDS_WHERE = 5  #: seeds of the scenarios a mutant names, before all others are tried
 #: Scenarios that are tried before the others: much happens in little time.
 RICH = ("strangers_on_lost_agents", "everything_dies", "unruly_framework", "deposed_leader")
-DRAWN_EACH = 6  #: drawn plans before each scenario
+DRAWN_EACH = 3  #: drawn plans before each scenario
 TINY = {"command": SMALL, "custom": SMALL_CUSTOM}
 EVERY = 4  #: of all single faults of the tiny plans, every so manieth is surveyed
 #: How drawn plans of a survey are drawn, in turns.
