@@ -161,29 +161,29 @@ def waits(states: Any, t: Any, prompt: Any) -> Any:
 def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: Any) -> Any:
     """Look up every row of state `t` that is not known: those that are -3 in `rows[at]`.
 
-    What is not found is -1, and (state, group, which edge) is added to `missed`; or -2 if it is
-    not needed.
+    What is not found is -1, and (state, group, which edge) is added to `missed`; what nobody needs,
+    since the state is beyond the cut or has prompt mail, is -2.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, flags = look
     roots = trees[0]
-    last = groups
     needed = groups
     if marked and states[t, 0] & ONE != ZERO:
-        last = needed = hurry
+        needed = hurry
     elif waits(states, t, prompt):
         needed = calm
-    for g in range(last):
+    for g in range(groups):
+        if g >= needed:
+            if rows[at, g] == STALE:
+                rows[at, g] = UNASKED
+            continue
         if rows[at, g] == STALE:
             row = walk(states, t, roots[g], trees)
             if row < 0:
-                if g >= needed:
-                    row = UNASKED
-                else:
-                    missed[nm, 0] = t
-                    missed[nm, 1] = g
-                    missed[nm, 2] = row
-                    nm += 1
-                    row = UNKNOWN
+                missed[nm, 0] = t
+                missed[nm, 1] = g
+                missed[nm, 2] = row
+                nm += 1
+                row = UNKNOWN
             rows[at, g] = row
         if g == 0 and alone:
             if rows[at, 0] < 0:
@@ -191,9 +191,7 @@ def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: 
                     rows[at, other] = STALE
                 return nm
             if flags[rows[at, 0]] & 1:
-                last = hurry
-        if g + 1 >= last:
-            break
+                needed = hurry
     return nm
 
 
@@ -245,36 +243,44 @@ def inherit(
     touches: Any, missed: Any, nm: Any,
 ) -> Any:  # fmt: skip
     """A new state's rows: its parent's, but for the groups that the effect `e` touched."""
-    (_, calm, groups, marked, alone), prompt, trees, _ = look
+    (hurry, calm, groups, marked, alone), prompt, trees, _ = look
     roots = trees[0]
     sign = np.int32(0)
     for g in range(groups):
         row = rows[parent, g]
         next_rows[to, g] = row
         sign |= row
-    if sign < 0 or alone or (marked and states[n, 0] & ONE != ZERO):
+    if alone:
         for g in range(groups):
             touched = touches[e, g >> 6] >> (_u8(g) & WIDE) & ONE != ZERO
             if touched or next_rows[to, g] < 0:
                 next_rows[to, g] = STALE
         return settle(states, n, next_rows, to, look, missed, nm)
-    needed = calm if waits(states, n, prompt) else groups
+    needed = groups
+    if marked and states[n, 0] & ONE != ZERO:
+        needed = hurry
+    elif waits(states, n, prompt):
+        needed = calm
     for w in range(touches.shape[1]):
         bits = touches[e, w]
+        if sign < 0 and needed == groups:  # what the parent did not need
+            for g in range(max(calm, w << 6), min(groups, (w + 1) << 6)):
+                if rows[parent, g] < 0:
+                    bits |= ONE << (_u8(g) & WIDE)
         while bits != ZERO:
             low = bits & (~bits + ONE)
             bits ^= low
             g = (w << 6) + PLACE[(low * DE_BRUIJN) >> S58]
+            if g >= needed:
+                next_rows[to, g] = UNASKED
+                continue
             found = walk(states, n, roots[g], trees)
             if found < 0:
-                if g >= needed:
-                    found = UNASKED
-                else:
-                    missed[nm, 0] = n
-                    missed[nm, 1] = g
-                    missed[nm, 2] = found
-                    nm += 1
-                    found = UNKNOWN
+                missed[nm, 0] = n
+                missed[nm, 1] = g
+                missed[nm, 2] = found
+                nm += 1
+                found = UNKNOWN
             next_rows[to, g] = found
     return nm
 

@@ -145,16 +145,18 @@ def settle(states: Array, t: Array, rows: Array, at: Array, look: Any) -> list[A
     quiet = ~_waits(states, t, prompt)
     for g in range(count):
         part = np.flatnonzero(rows[at, g] == STALE)
+        needed = np.ones(len(part), bool)
         if g >= hurry:
-            part = part[open_[part]]
+            needed = open_[part] if g < calm else open_[part] & quiet[part]
+        rows[at[part[~needed]], g] = UNASKED
+        part = part[needed]
         if len(part):
             row = walk(states, t[part], np.full(len(part), trees[0][g]), trees)
             bad = np.flatnonzero(row < 0)
             if len(bad):
-                must = np.ones(len(bad), bool) if g < calm else quiet[part[bad]]
-                lost = bad[must]
-                missed.append(np.stack([t[part[lost]], np.full(len(lost), g), row[lost]], axis=1))
-                row[bad] = np.where(must, UNKNOWN, UNASKED)
+                lost = part[bad]
+                missed.append(np.stack([t[lost], np.full(len(bad), g), row[bad]], axis=1))
+                row[bad] = UNKNOWN
             rows[at[part], g] = row
         if g == 0 and alone:
             first = rows[at, 0]
