@@ -43,7 +43,7 @@ def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId
     if not isinstance(call, Accept) or not call.tasks:
         return True
     link = link_of(before, epoch, call.offers[0].agent)
-    frames = sent(before.down[link], after.down[link])
+    frames = sent(before.down, after.down, link)
     ran = [frame.task for frame in frames if isinstance(frame, RunTask)]
     said = [update.task for update in updates_told(before, after, epoch, call.framework)]
     return sorted([*ran, *said]) == sorted(ask.task for ask in call.tasks)
@@ -69,7 +69,7 @@ def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -
     home = before.home[epoch, call.task]
     if home is not None and is_active(before, epoch, call.task):
         link = link_of(before, epoch, home)
-        passed = Kill(epoch, call.task) in sent(before.down[link], after.down[link])
+        passed = Kill(epoch, call.task) in sent(before.down, after.down, link)
         return passed == (call.agent in (None, home) and is_connected(before, epoch, home))
     known = is_known(before, epoch, call.task, call.agent)
     answers = updates_told(before, after, epoch, call.framework)
@@ -131,12 +131,12 @@ def _orders_to_hosts(
         owners = (*before.tasks[epoch, agent], *before.executors[epoch, agent])
         if is_connected(before, epoch, agent) and any(o.framework == framework for o in owners):
             link = link_of(before, epoch, agent)
-            found.append(sent(before.down[link], after.down[link]))
+            found.append(sent(before.down, after.down, link))
     return found
 
 
 # ---- agents --------------------------------------------------------------------------------
-@each_step("agents events", cites=("PRT-1", "PRT-3", "R3"), epoch=epochs, agent=agents)
+@each_step("agents", cites=("PRT-1", "PRT-3", "R3"), epoch=epochs, agent=agents)
 def giving_up_an_agent_is_told(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
     """When an agent is given up, every connected framework hears FAILURE, and before it how each
     of its tasks there is (PRT-1)."""
@@ -156,7 +156,7 @@ def giving_up_an_agent_is_told(before: State, after: State, epoch: Epoch, agent:
     return True
 
 
-@each_step("agents events", cites=("PRT-4",), epoch=epochs, agent=agents)
+@each_step("agents", cites=("PRT-4",), epoch=epochs, agent=agents)
 def the_return_of_an_agent_is_told(
     before: State, after: State, epoch: Epoch, agent: AgentId
 ) -> bool:
@@ -176,16 +176,17 @@ def the_return_of_an_agent_is_told(
     return True
 
 
-@each_step("agents down", cites=("PRT-5", "FWK-18", "KIL-3", "S7"), epoch=epochs, agent=agents)
+@each_step("agents", cites=("PRT-5", "FWK-18", "KIL-3", "S7"), epoch=epochs, agent=agents)
 def what_must_not_run_is_ended(before: State, after: State, epoch: Epoch, agent: AgentId) -> bool:
     """An agent that registers is told to end what it has of removed frameworks (FWK-18), tasks that
     are to be killed (KIL-3), and those that are on another agent (S7)."""
+    if not before.agents.differs(after.agents, (epoch, agent)):
+        return True
     link = link_of(after, epoch, agent)
     head = before.up[link].mail[:1]
-    came = after.agents[epoch, agent] != before.agents[epoch, agent]
-    if not came or not head or not isinstance(head[0], Register):
+    if not head or not isinstance(head[0], Register):
         return True
-    orders = sent(before.down[link], after.down[link])
+    orders = sent(before.down, after.down, link)
     for key in (*head[0].tasks, *head[0].executors):
         removed = after.frameworks[epoch, key.framework].standing == Standing.REMOVED
         if removed and ShutdownFramework(epoch, key.framework) not in orders:
@@ -199,13 +200,15 @@ def what_must_not_run_is_ended(before: State, after: State, epoch: Epoch, agent:
     return True
 
 
-@each_step("up events", cites=("UPD-7", "UPD-16", "UPD-19"), epoch=epochs, agent=agents)
+@each_step("up", cites=("UPD-7", "UPD-16", "UPD-19"), epoch=epochs, agent=agents)
 def updates_are_passed_on_as_they_are(
     before: State, after: State, epoch: Epoch, agent: AgentId
 ) -> bool:
     """An update that a master hears goes to its framework, if that is connected, word by word:
     state, source, reason and uuid are the agent's (UPD-16)."""
     link = link_of(before, epoch, agent)
+    if not before.up.differs(after.up, link):
+        return True
     old, new = before.up[link].mail, after.up[link].mail
     if not old or new != old[1:] or not isinstance(old[0], Update):
         return True
@@ -218,11 +221,13 @@ def updates_are_passed_on_as_they_are(
     return said_on(before, after, stream) == (passed,)
 
 
-@each_step("up events", cites=("EXE-5", "EXE-6", "R3"), epoch=epochs, agent=agents)
+@each_step("executors", cites=("EXE-5", "EXE-6", "R3"), epoch=epochs, agent=agents)
 def the_end_of_an_executor_is_told(
     before: State, after: State, epoch: Epoch, agent: AgentId
 ) -> bool:
     """When a master hears that an executor has ended, its framework hears FAILURE (EXE-6)."""
+    if not before.executors.differs(after.executors, (epoch, agent)):
+        return True
     known, left = before.executors[epoch, agent], after.executors[epoch, agent]
     link = link_of(before, epoch, agent)
     head = before.up[link].mail[:1]

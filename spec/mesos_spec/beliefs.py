@@ -122,7 +122,7 @@ def lost_is_final(before: State, after: State, epoch: Epoch, agent: AgentId) -> 
     """TASK_LOST is terminal: nothing else is heard of the task."""
     for task, record in before.unreachable[epoch, agent].items():
         stream = before.frameworks[epoch, task.framework].stream or NO_STREAM
-        told = sent(before.events[stream], after.events[stream])
+        told = sent(before.events, after.events, stream)
         mine = [e for e in told if isinstance(e, TaskUpdate) and e.task == task]
         if record.told == "TASK_LOST" and any(not is_terminal(e.state) for e in mine):
             return False
@@ -195,7 +195,7 @@ def updates_come_in_the_order_of_events(before: State, after: State, agent: Agen
     """What happened first on an agent, I hear first."""
     link = own_link(before, agent)
     waits = {task for task, queue in before.updates[agent].items() if len(queue) > 1}
-    new = [f for f in sent(before.up[link], after.up[link]) if isinstance(f, Update)]
+    new = [f for f in sent(before.up, after.up, link) if isinstance(f, Update)]
     said = [f for f in new if f.status not in before.updates[agent].get(f.task, ())]
     return not any(waits - {frame.task} for frame in said)
 
@@ -206,7 +206,7 @@ def every_question_is_answered(before: State, after: State, line: LineId) -> boo
     call, epoch = heard_call(before, after, line), line.epoch
     if not isinstance(call, Reconcile) or not is_subscribed(before, epoch, call):
         return True
-    told = sent(before.events[call.stream], after.events[call.stream])
+    told = sent(before.events, after.events, call.stream)
     return {e.task for e in told if isinstance(e, TaskUpdate)} >= {task for task, _ in call.tasks}
 
 

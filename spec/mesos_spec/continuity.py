@@ -42,7 +42,7 @@ def the_latest_state_is_said(before: State, after: State, agent: AgentId) -> boo
     link = own_link(after, agent)
     return all(
         frame.latest == after.updates[agent][frame.task][-1].state
-        for frame in sent(before.up[link], after.up[link])
+        for frame in sent(before.up, after.up, link)
         if isinstance(frame, Update) and frame.task in after.updates[agent]
     )
 

@@ -245,7 +245,7 @@ def _claim(one: Clause) -> EachStep[State, ...]:
     """A clause as a claim of every step in which a scheduler calls."""
 
     def holds(before: State, after: State, line: LineId) -> bool:
-        said = sent(before.calls[line], after.calls[line])
+        said = sent(before.calls, after.calls, line)
         return all(one.kept(Called(before, line.scheduler), call) for call in said)
 
     holds.__name__, holds.__doc__ = one.name, one.doc
@@ -273,7 +273,7 @@ def what_is_launched_is_new(before: State, after: State, link: LinkId) -> bool:
 
     Else the end of the first is taken for the end of the second.
     """
-    launched = [f.task for f in sent(before.down[link], after.down[link]) if isinstance(f, RunTask)]
+    launched = [f.task for f in sent(before.down, after.down, link) if isinstance(f, RunTask)]
     return not any(task in before.updates[a] for task in launched for a in before.bounds.agents)
 
 

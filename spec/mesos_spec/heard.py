@@ -25,6 +25,8 @@ from mesos_spec.state import Reign, State
 
 def heard_call(before: State, after: State, line: LineId) -> object:
     """The call that a master took from a line in this step, if its scheduler is still there."""
+    if not before.calls.differs(after.calls, line):
+        return None
     old = before.calls[line].mail
     if not old or after.calls[line].mail != old[1:]:
         return None
@@ -49,8 +51,10 @@ def heard_accept(before: State, after: State, line: LineId) -> Accept | None:
 def heard_up(before: State, after: State, epoch: Epoch, agent: AgentId) -> FrameUp | None:
     """The frame of its own reign that a leader took from an agent that is there."""
     link = before.agent[agent].link
-    old = before.up[link].mail if link is not None else ()
-    if link is None or not old or after.up[link].mail != old[1:] or old[0].epoch != epoch:
+    if link is None or not before.up.differs(after.up, link):
+        return None
+    old = before.up[link].mail
+    if not old or after.up[link].mail != old[1:] or old[0].epoch != epoch:
         return None
     if after.agent[agent].link != link or before.reign[epoch] != Reign.LEADING:
         return None
@@ -62,6 +66,8 @@ def heard_down(before: State, after: State, agent: AgentId) -> FrameDown | None:
     """The frame that an agent took from its link, which it has still; of no older leader."""
     link = before.agent[agent].link
     if link is None or after.agent[agent].link != link:
+        return None
+    if not before.down.differs(after.down, link):
         return None
     old, new = before.down[link].mail, after.down[link].mail
     taken = old and new == old[1:] and old[0].epoch >= before.agent[agent].epoch
@@ -75,7 +81,7 @@ def order(before: State, after: State, agent: AgentId) -> FrameDown | None:
 
 def said_on(before: State, after: State, stream: StreamId | None) -> tuple[Event, ...]:
     """What was sent on a stream; nothing on none."""
-    return () if stream is None else sent(before.events[stream], after.events[stream])
+    return () if stream is None else sent(before.events, after.events, stream)
 
 
 def news(
@@ -95,16 +101,16 @@ def updates_told(before: State, after: State, epoch: Epoch, of: FrameworkId) -> 
 def sent_down(before: State, after: State, epoch: Epoch, agent: AgentId) -> tuple[FrameDown, ...]:
     """What an agent was sent by a master that it is registered with."""
     link = link_of(after, epoch, agent)
-    return sent(before.down[link], after.down[link])
+    return sent(before.down, after.down, link)
 
 
 def sent_up(before: State, after: State, agent: AgentId) -> tuple[FrameUp, ...]:
     """What an agent sent on the link that it has."""
     link = own_link(after, agent)
-    return sent(before.up[link], after.up[link])
+    return sent(before.up, after.up, link)
 
 
 def told(before: State, after: State, agent: AgentId, key: ExecutorKey) -> tuple[ToldExecutor, ...]:
     """What an agent told an executor."""
     stream = (agent, key.framework, key.executor)
-    return sent(before.to_executor[stream], after.to_executor[stream])
+    return sent(before.to_executor, after.to_executor, stream)

@@ -192,13 +192,15 @@ def who_is_back_is_told_at_once(before: State, after: State, agent: AgentId) -> 
     return waits <= updated(before, after, agent) and known == heard.info
 
 
-@each_step("down", cites=("AGT-1",), agent=agents)
+@each_step("agent", cites=("AGT-1",), agent=agents)
 def who_is_shut_out_ends(before: State, after: State, agent: AgentId) -> bool:
     """An agent that may not join ends, and its executors with it (AGT-1)."""
+    if after.agent[agent].up or not before.agent[agent].up:
+        return True
     link = own_link(before, agent)
     old = before.down[link].mail
     heard = old[0] if old and not after.down[link] else None
-    if not isinstance(heard, Shutdown) or after.agent[agent].up or not before.agent[agent].up:
+    if not isinstance(heard, Shutdown):
         return True
     runners = before.runners[agent]
     return all(is_ending(before, after, agent, key) for key in runners)
@@ -302,7 +304,7 @@ def a_link_begins_and_ends_clean(before: State, after: State, agent: AgentId) ->
     if was == now:
         return True
     left = was is None or not after.down[was]
-    new = sent(before.up[now], after.up[now]) if now is not None else ()
+    new = sent(before.up, after.up, now) if now is not None else ()
     return left and (now is None or any(isinstance(frame, Register) for frame in new))
 
 

@@ -61,9 +61,9 @@ def filters_end_one_by_one(
 ) -> bool:
     """What a framework refuses is forgotten one by one, unless it calls, or somebody goes."""
     old, new = before.filters[epoch, framework], after.filters[epoch, framework]
-    called = any(before.calls[line] != after.calls[line] for line in lines(before))
+    called = any(before.calls.differs(after.calls, line) for line in lines(before))
     stays = before.frameworks[epoch, framework] == after.frameworks[epoch, framework]
-    away = {a for a, _ in old if before.agents[epoch, a] != after.agents[epoch, a]}
+    away = {a for a, _ in old if before.agents.differs(after.agents, (epoch, a))}
     gone = sum(len(refused) - len(new.get(key, ())) for key, refused in old.items())
     return called or not stays or bool(away) or gone <= 1
 
@@ -124,7 +124,7 @@ def a_new_stream_starts_empty(
     if was.stream == now.stream or after.reign[epoch] != Reign.LEADING:
         return True
     old = was.stream if now.stream is not None else None
-    warned = old is None or Error() in sent(before.events[old], after.events[old])
+    warned = old is None or Error() in sent(before.events, after.events, old)
     made = (o for agent in after.met_agents[epoch] for o in after.offers[epoch, agent].values())
     nothing = not after.filters[epoch, framework] and all(o.framework != framework for o in made)
     return warned and nothing
@@ -136,7 +136,7 @@ def who_subscribes_is_what_it_says(before: State, after: State, line: LineId) ->
     that it suppressed (FWK-4)."""
     asked, epoch = heard_call(before, after, line), line.epoch
     stream = after.answer[line] or NO_STREAM
-    said = sent(before.events[stream], after.events[stream])
+    said = sent(before.events, after.events, stream)
     if not isinstance(asked, Subscribe) or said == (Error(),):
         return True
     if not asked.usable:

@@ -26,6 +26,8 @@ from mesos_spec.state import HeldOffer, Mood, State
 def heard_event(before: State, after: State, scheduler: SchedulerId) -> Event | None:
     """The event that a scheduler took from its stream."""
     stream = own_stream(before, scheduler)
+    if not before.events.differs(after.events, stream):
+        return None
     old, new = before.events[stream].mail, after.events[stream].mail
     return old[0] if old and new == old[1:] else None
 
@@ -33,7 +35,7 @@ def heard_event(before: State, after: State, scheduler: SchedulerId) -> Event | 
 def asked(before: State, after: State, scheduler: SchedulerId) -> tuple[AnyCall, ...]:
     """What a scheduler called in this step."""
     line = after.scheduler[scheduler].line
-    return () if line is None else sent(before.calls[line], after.calls[line])
+    return () if line is None else sent(before.calls, after.calls, line)
 
 
 @each_step("events", cites=("OFR-3", "OFR-5", "UPD-11"), scheduler=schedulers)
@@ -55,18 +57,18 @@ def what_is_heard_is_kept(before: State, after: State, scheduler: SchedulerId) -
     return not isinstance(heard, Error)
 
 
-@each_step("events scheduler", cites=("FWK-3", "FWK-5"), scheduler=schedulers)
+@each_step("scheduler", cites=("FWK-3", "FWK-5"), scheduler=schedulers)
 def who_is_refused_stops(before: State, after: State, scheduler: SchedulerId) -> bool:
     """A scheduler that hears an ERROR stops (FWK-3)."""
     was, now = before.scheduler[scheduler], after.scheduler[scheduler]
-    heard = heard_event(before, after, scheduler)
-    still = was.epoch == now.epoch and was.line is not None
-    errs = isinstance(heard, Error) and still and now.line is None
+    left = was.epoch == now.epoch and was.line is not None and now.line is None
+    if not left or not isinstance(heard_event(before, after, scheduler), Error):
+        return True
     alone = len(before.events[own_stream(before, scheduler)]) == 1
-    return not errs or now.mood == Mood.STOPPED or alone
+    return now.mood == Mood.STOPPED or alone
 
 
-@each_step("calls held owed", cites=("OFR-7", "OFR-8", "UPD-12"), scheduler=schedulers)
+@each_step("calls", cites=("OFR-7", "OFR-8", "UPD-12"), scheduler=schedulers)
 def what_is_said_is_done_with(before: State, after: State, scheduler: SchedulerId) -> bool:
     """Offers that a call names are used up, ids of tasks are used, and an acknowledgement is owed
     no more (OFR-7, UPD-12)."""
@@ -96,7 +98,7 @@ def who_asks_has_said_so(before: State, after: State, scheduler: SchedulerId) ->
 def who_asks_waits_for_the_answer(before: State, after: State, line: LineId) -> bool:
     """A scheduler of ours that asks to be taken on waits on the line that it asked on (FWK-1)."""
     ours = not before.bounds.schedulers[line.scheduler].foreign
-    calls = sent(before.calls[line], after.calls[line])
+    calls = sent(before.calls, after.calls, line)
     me = after.scheduler[line.scheduler]
     asks = any(isinstance(one, Subscribe) for one in calls)
     return not (ours and asks) or (me.line, me.mood) == (line, Mood.SUBSCRIBING)

@@ -8,12 +8,12 @@ offer never changes; that ids are never reused is asked of traces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from mesos_spec.domains import agents, epochs, frameworks, named_tasks, schedulers
 from mesos_spec.ids import AgentId, Epoch, ExecutorKey, FrameworkId, Role, SchedulerId, TaskId
-from mesos_spec.kernel import Always, EachStep, Fifo, Table, always, each_step
+from mesos_spec.kernel import Always, EachStep, Fifo, Per, Table, always, each_step
 from mesos_spec.masters import in_use
 from mesos_spec.messages import Ack, FrameDown, Rescind, RunTask, ShutdownFramework, Status, Update
 from mesos_spec.network import own_link
@@ -34,7 +34,8 @@ from mesos_spec.state import (
     is_terminal,
 )
 
-M = TypeVar("M")
+K = TypeVar("K", bound=Hashable)
+M = TypeVar("M", bound=Hashable)
 
 
 # ---- resources -----------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def only_what_was_offered_is_rescinded(
     stream = after.frameworks[epoch, framework].stream
     if stream is None:
         return True
-    for event in sent(before.events[stream], after.events[stream]):
+    for event in sent(before.events, after.events, stream):
         if isinstance(event, Rescind):
             made = before.offers[epoch, event.offer.agent].get(event.offer, None)
             if made is None or made.framework != framework:
@@ -226,7 +227,7 @@ def only_the_oldest_update_is_sent(before: State, after: State, agent: AgentId) 
     link = own_link(after, agent)
     return all(
         frame.status == after.updates[agent].get(frame.task, (None,))[0]
-        for frame in sent(before.up[link], after.up[link])
+        for frame in sent(before.up, after.up, link)
         if isinstance(frame, Update)
     )
 
@@ -340,6 +341,8 @@ def agents_never_look_back(before: State, after: State, agent: AgentId) -> bool:
 def older_leaders_are_not_obeyed(before: State, after: State, agent: AgentId) -> bool:
     """No order of an older leader has an effect on what an agent runs (S19)."""
     link = own_link(before, agent)
+    if not before.down.differs(after.down, link):
+        return True
     orders = before.down[link].mail[:1]
     taken = orders and len(after.down[link]) < len(before.down[link])
     return not taken or orders[0].epoch >= before.agent[agent].epoch
@@ -427,9 +430,12 @@ def schedulers_never_look_back(before: State, after: State, scheduler: Scheduler
 
 
 # ---- what they use -------------------------------------------------------------------------
-def sent(before: Fifo[M], after: Fifo[M]) -> tuple[M, ...]:
+def sent(before: Per[K, Fifo[M]], after: Per[K, Fifo[M]], channel: K) -> tuple[M, ...]:
     """The messages that a step put into a channel."""
-    return after.mail[len(before) :] if after.mail[: len(before)] == before.mail else ()
+    if not before.differs(after, channel):
+        return ()
+    old, new = before[channel].mail, after[channel].mail
+    return new[len(old) :] if new[: len(old)] == old else ()
 
 
 ALWAYS = tuple(claim for claim in list(vars().values()) if isinstance(claim, Always))

@@ -17,7 +17,10 @@ from __future__ import annotations
 from mesos_spec.kernel.actions import Action, Disabled, Guard, action, receive, receive_any, require
 from mesos_spec.kernel.cells import (
     ABSENT,
+    AFTER,
+    BEFORE,
     EVERY_KEY,
+    WROTE,
     Cell,
     Cells,
     Closely,
@@ -52,7 +55,10 @@ from mesos_spec.kernel.values import Bag, Fifo, Table, Tally, Untold, check_mess
 
 __all__ = [
     "ABSENT",
+    "AFTER",
+    "BEFORE",
     "EVERY_KEY",
+    "WROTE",
     "Action",
     "Always",
     "Among",

@@ -7,7 +7,7 @@ default is not kept: states that differ only by such cells are equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -56,17 +56,26 @@ def absent(name: str, key: Any) -> Untold:
     )
 
 
+BEFORE, AFTER, WROTE = 0, 1, 2  #: what was read of a step
+StepReads = dict[tuple[int, Cell], Any]  #: what was read of a step, in reading order
+
+
 class _Side(dict[Cell, Any]):
     """Notes what is read of one of two states, in the order in which both are read."""
 
-    def __init__(self, both: dict[tuple[bool, Cell], Any], after: bool) -> None:
-        self.both, self.after = both, after
+    def __init__(self, both: StepReads, which: int, written: Container[Cell]) -> None:
+        self.both, self.which, self.written = both, which, written
 
     def setdefault(self, cell: Cell, value: Any = None) -> Any:
-        return self.both.setdefault((self.after, cell), value)
+        return self.both.setdefault((self.which, cell), value)
 
     def __setitem__(self, cell: Cell, value: Any) -> None:
-        self.both[self.after, cell] = value
+        self.both[self.which, cell] = value
+
+    def wrote(self, cell: Cell) -> bool:
+        """Whether the step wrote a cell; that this was asked is noted."""
+        wrote: bool = self.both.setdefault((WROTE, cell), cell in self.written)
+        return wrote
 
 
 class Closely(dict[Cell, Any]):
@@ -148,6 +157,17 @@ class Per(Generic[K, V]):
         if value is ABSENT:
             raise absent(self._name, k)
         return not value
+
+    def differs(self, after: Per[K, V], k: K) -> bool:
+        """Whether cell `k` holds something else `after` a step, of which these are cells before.
+
+        The same as `before[k] != after[k]`; but of a cell that the step did not write, nothing is
+        read to know.
+        """
+        reads = self._owner._reads
+        if isinstance(reads, _Side) and not reads.wrote((self._name, k)):
+            return False
+        return self[k] != after[k]
 
     def keys(self) -> list[K]:
         """The keys whose cells differ from the default, in order.
@@ -311,15 +331,17 @@ class Cells:
             if outer is not None:
                 outer.update((cell, value) for cell, value in reads.items() if cell not in outer)
 
-    def compared(self, after: Self, ask: Callable[[], T]) -> tuple[T, dict[tuple[bool, Cell], Any]]:
-        """What `ask` answers of this state and the one `after` a step, and the cells it read.
+    def compared(
+        self, after: Self, written: Container[Cell], ask: Callable[[], T]
+    ) -> tuple[T, StepReads]:
+        """What `ask` answers of this state and the one `after` a step, and what it read to know.
 
-        Each with whether it was read of the state after.  Who listens to this one is not told.
+        The step wrote nothing but `written`.  Who listens to this state is not told.
         """
-        reads: dict[tuple[bool, Cell], Any] = {}
+        reads: StepReads = {}
         outer = self._reads
-        self.__dict__["_reads"] = _Side(reads, False)
-        after.__dict__["_reads"] = _Side(reads, True)
+        self.__dict__["_reads"] = _Side(reads, BEFORE, written)
+        after.__dict__["_reads"] = _Side(reads, AFTER, written)
         try:
             return ask(), reads
         finally:

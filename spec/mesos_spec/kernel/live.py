@@ -61,6 +61,11 @@ class _Live(dict[Any, Any]):
         """Whether a cell holds nothing."""
         return not self[key]
 
+    def differs(self, after: Any, key: Any) -> bool:
+        """Whether a cell holds something else `after` a step."""
+        was, now = self[key], after[key]
+        return was is not now and was != now
+
     def keys(self) -> Any:
         """The keys whose cells differ from the default, in order."""
         return in_order(self)
@@ -98,6 +103,11 @@ class _Pane(dict[Any, Any]):
     def is_empty(self, key: Any) -> bool:
         """Whether a cell holds nothing."""
         return not self[key]
+
+    def differs(self, after: Any, key: Any) -> bool:
+        """Whether a cell holds something else `after` a step."""
+        was, now = self[key], after[key]
+        return was is not now and was != now
 
     def keys(self) -> Any:
         """The keys whose cells differ from the default, in order."""

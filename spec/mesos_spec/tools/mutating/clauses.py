@@ -98,7 +98,7 @@ def _calls(model: Model[State]) -> Iterator[tuple[Border, AnyCall]]:
             continue
         before, after = graph.state(source), graph.state(target)
         for line in lines(before):
-            for call in sent(before.calls[line], after.calls[line]):
+            for call in sent(before.calls, after.calls, line):
                 yield Called(before, line.scheduler), call
 
 

@@ -17,7 +17,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import EVERY_KEY, Cell, Cells, EachStep, Effects, Untold, redo, show
+from mesos_spec.kernel import (
+    AFTER,
+    BEFORE,
+    EVERY_KEY,
+    WROTE,
+    Cell,
+    Cells,
+    EachStep,
+    Effects,
+    Untold,
+    redo,
+    show,
+)
 from mesos_spec.tools.search.fast.closely import ClosePacking
 from mesos_spec.tools.search.memo import unrolled
 
@@ -31,7 +43,7 @@ Writes = Mapping[int, int]  #: place: number, of what a step wrote
 class StepClaim(Generic[S]):
     """A claim with the names bound that are fixed, and its tree.
 
-    A node is (twice the place, one more if it is of the state after; {number: node}).
+    A node is (four times the place, and `BEFORE`, `AFTER` or `WROTE`; {number: node}).
     """
 
     claim: EachStep[S, ...]
@@ -99,8 +111,10 @@ class StepClaims(Generic[S]):
         node, read = one.tree, list[int]()
         while type(node) is tuple:
             code, following = node
-            place = code >> 1
-            if code & 1 and place in writes:
+            place, of = code >> 2, code & 3
+            if of == WROTE:
+                node = following.get(place in writes)
+            elif of == AFTER and place in writes:
                 node = following.get(writes[place])
             else:
                 read.append(place)
@@ -122,15 +136,19 @@ class StepClaims(Generic[S]):
         }
         redo(after, values)
         ask = partial(one.claim.broken, before, after, one.names)
-        broken, reads = before.compared(after, ask)
+        broken, reads = before.compared(after, values, ask)
         steps: dict[int, int] = {}
-        for (late, cell), _ in reads.items():
+        for of, cell in reads:
             for place in self._places(one, cell):
                 held = row[place] if place < len(row) else 0
-                steps.setdefault(2 * place + late, writes.get(place, held) if late else held)
+                if of != BEFORE:
+                    held = place in writes if of == WROTE else writes.get(place, held)
+                steps.setdefault(4 * place + of, held)
         self._keep(one, [*steps.items()], broken is None)
-        one.befores.update(code >> 1 for code in steps if code >> 1 not in writes or not code & 1)
-        afters = {code >> 1 for code in steps if code & 1}
+        for code in steps:
+            if code & 3 == BEFORE or (code & 3 == AFTER and code >> 2 not in writes):
+                one.befores.add(code >> 2)
+        afters = {code >> 2 for code in steps if code & 3 != BEFORE}
         if not afters <= one.afters:
             one.afters |= afters
             self.outgrown.update(one.effects)
@@ -150,7 +168,7 @@ class StepClaims(Generic[S]):
         node = one.tree
         for at, (code, number) in enumerate(steps):
             if type(node) is not tuple or node[0] != code:
-                cell = show(self.packing.cells[code >> 1])
+                cell = show(self.packing.cells[code >> 2])
                 name = one.claim.name
                 raise Untold(f"{name} reads {cell} or not, and not by the states alone")
             last = at + 1 == len(steps)
@@ -191,8 +209,10 @@ class StepClaims(Generic[S]):
         node = one.tree
         while type(node) is tuple:
             code, following = node
-            place = code >> 1
-            if code & 1 and place in writes:
+            place, of = code >> 2, code & 3
+            if of == WROTE:
+                node = following.get(place in writes)
+            elif of == AFTER and place in writes:
                 node = following.get(writes[place])
             elif place in path:
                 node = following.get(path[place])

@@ -1,15 +1,21 @@
-"""Who asks only whether a channel is empty is not asked again for each mail that may wait there."""
+"""What is asked closely: whether a channel is empty, whether a step changed a cell.
+
+Who asks no more than that is not asked again for each mail that may wait there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mesos_spec.kernel import (
+    AFTER,
+    BEFORE,
+    WROTE,
     Cells,
     Closely,
     Fifo,
@@ -17,6 +23,7 @@ from mesos_spec.kernel import (
     Per,
     Specification,
     action,
+    each_step,
     per,
     require,
     whether_empty,
@@ -122,6 +129,38 @@ def test_a_search_with_emptiness_is_resumed(kernel: str, tmp_path: Path) -> None
     assert rest.counts == whole.counts
 
 
+@EACH
+def test_a_claim_about_a_cell_that_was_not_written_is_settled_with_the_step(kernel: str) -> None:
+    @each_step(watches="queue passed", place=places)
+    def what_is_sent_stands_behind(before: Post, after: Post, place: int) -> bool:
+        """Mail is put behind what is there."""
+        if not before.queue.differs(after.queue, place):
+            return True
+        old, new = before.queue[place].mail, after.queue[place].mail
+        return new[: len(old)] == old or new == old[1:]
+
+    model = replace(POST, spec=replace(SPEC, each_step=(what_is_sent_stands_behind,)))
+    agree(model, kernel)
+    search = FastSearch(model, Limits(), kernel_named(kernel))
+    search.run()
+    assert search.machine.asker.claims.checks == 0
+    assert search.machine.asker.claims.evaluations < 2 * (2 * 5 * 6 + 30 + 2)
+
+
+@EACH
+def test_a_claim_that_a_changed_cell_breaks_is_broken(kernel: str) -> None:
+    @each_step(watches="queue passed")
+    def nobody_passes_before_mail(before: Post, after: Post) -> bool:
+        """While somebody goes by twice, nothing is sent to the second place."""
+        changed = before.queue.differs(after.queue, 1)
+        return not (changed and before.passed[0] == 2 and len(after.queue[1]) == 2)
+
+    model = replace(POST, spec=replace(SPEC, each_step=(nobody_passes_before_mail,)))
+    found = agree(model, kernel)
+    assert found.broken is not None
+    assert len(found.broken.steps) == 4
+
+
 # ---- what is noted ---------------------------------------------------------------------------
 def test_who_listens_closely_hears_that_only_emptiness_was_asked() -> None:
     s = Post(queue=Per({1: Fifo((Note(3),))}))
@@ -146,8 +185,26 @@ def test_a_cell_that_was_read_whole_is_not_asked_for_its_emptiness_too() -> None
     assert [*closely] == [("queue", 0)]
 
 
+def test_of_a_cell_that_a_step_did_not_write_nothing_is_read() -> None:
+    before = Post(queue=Per({1: Fifo((Note(3),))}))
+    after = before.copy()
+    effects = send.apply(after, {"place": 1, "kind": 0})
+    cells = ("queue", 0), ("queue", 1)
+
+    def ask() -> list[bool]:
+        return [before.queue.differs(after.queue, place) for place in (0, 1)]
+
+    assert ask() == [False, True]
+    answer, reads = before.compared(after, effects, ask)
+    assert answer == [False, True]
+    wrote = {(WROTE, cells[0]): False, (WROTE, cells[1]): True}
+    assert {*reads} == {*wrote, (BEFORE, cells[1]), (AFTER, cells[1])}
+    assert wrote.items() <= reads.items()
+
+
 def test_states_of_one_owner_know_emptiness_too() -> None:
     s = alone(Post(queue=Per({1: Fifo((Note(3),))})))
     assert (s.queue.is_empty(0), s.queue.is_empty(1)) == (True, False)
     shown = Window(s).showing([(("queue", 0), Fifo((Note(1),))), (("queue", 1), Fifo())])
     assert (shown.queue.is_empty(0), shown.queue.is_empty(1)) == (False, True)
+    assert [shown.queue.differs(s.queue, place) for place in (0, 1, 2)] == [True, True, False]
