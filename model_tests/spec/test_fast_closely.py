@@ -23,13 +23,14 @@ from mesos_spec.kernel import (
     Per,
     Specification,
     action,
+    always,
     each_step,
     per,
     require,
     whether_empty,
 )
 from mesos_spec.kernel.live import Window, alone
-from mesos_spec.tools.search.checker import Limits
+from mesos_spec.tools.search.checker import Limits, check
 from mesos_spec.tools.search.fast import machine
 from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
 from model_tests.spec.test_fast import EACH, agree
@@ -127,6 +128,94 @@ def test_a_search_with_emptiness_is_resumed(kernel: str, tmp_path: Path) -> None
     assert not part.finished
     rest = FastSearch(POST, Limits(), kernel_named(kernel), resume=file).run()
     assert rest.counts == whole.counts
+
+
+@action(changes="passed")
+def go_by_with_mail(s: Post) -> None:
+    """Somebody goes by, who asks only when enough has come."""
+    require(len(s.queue[0]) == 2, "enough waits here")
+    require(s.queue.is_empty(1), "nothing waits there")
+    s.passed[0] = 1
+
+
+@EACH
+@pytest.mark.parametrize(("kept_by", "resumed_by"), [(100, 1), (1, 100)])
+def test_who_resumes_may_know_other_fields_whose_emptiness_is_asked(
+    kernel: str, kept_by: int, resumed_by: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @always()
+    def nobody_goes_by_with_mail(s: Post) -> bool:
+        """Nobody goes by while six wait here."""
+        return s.passed[0] == 0 or Note(4) not in s.queue[0].mail
+
+    spec = replace(SPEC, actions=(send, go_by_with_mail), always=(nobody_goes_by_with_mail,))
+    model, file = replace(POST, spec=spec), tmp_path / "post"
+    monkeypatch.setattr(machine, "FIRST", kept_by)
+    FastSearch(model, Limits(max_states=20), kernel_named(kernel)).run(keep=file)
+    monkeypatch.setattr(machine, "FIRST", resumed_by)
+    rest = FastSearch(model, Limits(), kernel_named(kernel), resume=file)
+    assert bool(rest.machine.asker.packing.fields) == (resumed_by == 100)
+    found, plain = rest.run(), check(model, plain=True)
+    assert found.broken is not None
+    assert plain.broken is not None
+    assert len(found.broken.steps) == len(plain.broken.steps)
+
+
+@EACH
+def test_a_cell_that_was_never_written_is_not_empty_and_not_full(kernel: str) -> None:
+    class Bare(Cells):
+        """A queue whose cells hold nothing until they are written."""
+
+        phase: int = 0
+        queue: Per[int, Fifo[Note]]
+
+    @action(changes="phase queue")
+    def write(s: Bare) -> None:
+        """The cell is written."""
+        require(s.phase == 0, "it begins")
+        s.phase, s.queue[1] = 2, Fifo((Note(1),))
+
+    @action(changes="phase")
+    def skip(s: Bare) -> None:
+        """The cell is not written."""
+        require(s.phase < 2, "it goes on")
+        s.phase += 1
+
+    @action(changes="phase")
+    def ask(s: Bare) -> None:
+        """Whether the cell is empty is asked."""
+        require(s.phase == 2, "it is time")
+        require(s.queue.is_empty(1), "the cell is empty")
+
+    spec = Specification(
+        name="bare",
+        init=lambda bounds: Bare(queue=Per({0: Fifo()})),
+        actions=(write, skip, ask),
+    )
+    found = agree(Model(name="bare", title="A bare post", spec=spec, bounds=None), kernel)
+    assert found.broken is not None
+    assert "queue has no cell for 1" in found.broken.why
+
+
+@EACH
+def test_a_default_may_be_written_to_a_cell_that_nobody_wrote(
+    kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "WARM", 5)
+
+    @action(changes="passed")
+    def count(s: Post) -> None:
+        """It goes on."""
+        require(s.queue.is_empty(0) and s.passed[0] < 50, "nothing waits")
+        s.passed[0] += 1
+
+    @action(changes="queue")
+    def clear(s: Post) -> None:
+        """What is known to be empty is cleared."""
+        require(s.passed[0] == 40 and s.queue.is_empty(5), "it is late")
+        s.queue[5] = Fifo()
+
+    agree(replace(POST, spec=replace(SPEC, actions=(count, clear))), kernel)
 
 
 @EACH

@@ -95,7 +95,12 @@ class Closely(dict[Cell, Any]):
         if cell in self or cell[0] not in self.fields:
             self.setdefault(cell, value)
         else:
-            self.setdefault(whether_empty(cell), not value)
+            self.setdefault(whether_empty(cell), emptiness(value))
+
+
+def emptiness(value: Any) -> Any:
+    """Whether a value is empty; `ABSENT` is neither."""
+    return value if value is ABSENT else not value
 
 
 def whether_empty(cell: Cell) -> Cell:
@@ -321,7 +326,11 @@ class Cells:
         return new
 
     def listen(self, ask: Callable[[Self], T], closely: Closely | None = None) -> tuple[T, Reads]:
-        """What `ask` answers here, and the cells it read to know."""
+        """What `ask` answers here, and the cells it read to know.
+
+        Who listens `closely` does so alone: what it hears of are no cells to others.
+        """
+        assert closely is None or self._reads is None, "somebody else listens"
         reads: Reads = {} if closely is None else closely
         outer, self.__dict__["_reads"] = self._reads, reads
         try:

@@ -84,9 +84,12 @@ class Packing(Generic[S]):
         shown.extend([0] * (len(row) - len(shown)))
         for place, number in enumerate(row):
             if shown[place] != number:
-                redo(live, {self.cells[place]: (None, self._values[place][number])})
+                self._show(live, place, number)
                 shown[place] = number
         return live
+
+    def _show(self, live: S, place: int, number: int) -> None:
+        redo(live, {self.cells[place]: (None, self._values[place][number])})
 
     def value(self, place: int, number: int) -> Any:
         """What `number` stands for in the cell at `place`."""

@@ -63,7 +63,7 @@ class Asker(Generic[S]):
         self.model, self.spec = model, model.spec
         self.start = start = model.spec.start(model.bounds)
         self.packing: ClosePacking[S] = ClosePacking(start, apart)
-        self.emptiness: set[str] = set()  # fields of which was asked whether a cell is empty
+        self.asks_emptiness_of: set[str] = set()  # fields
         self.effects: list[Effect] = []
         self._effect_numbers: dict[Any, int] = {}
         self.letters: dict[tuple[int, Any], int] = {}
@@ -152,7 +152,7 @@ class Asker(Generic[S]):
         packing = self.packing
         closely = Closely(packing.fields)
         made, reads = packing.show(packing.widened(tuple(row))).listen(ask.run, closely)
-        self.emptiness |= closely.asked
+        self.asks_emptiness_of |= closely.asked
         path: dict[int, int] = {}
         for cell in reads:
             places = [packing.place(cell)] if cell[1] is not EVERY_KEY else self._every(ask, cell)

@@ -108,8 +108,8 @@ def index(states: Any, n: int, table: Any, size: int) -> None:
 def widen(old: Any, table: Any, size: int) -> None:
     """Put what is in a table into a larger one of 2**size slots, which is empty.
 
-    A slot holds the upper half of a hash, which says where it is in any table: what is next to each
-    other stays so, and no state is looked at.
+    A slot holds the upper half of a hash, which says where it is in any table of up to 2**32 slots
+    (there are no more states): what is next to each other stays so, and no state is looked at.
     """
     last = _u8(len(table) - 1)
     down = _u8(64 - size)

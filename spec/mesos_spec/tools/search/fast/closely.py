@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from mesos_spec.kernel import Cell, Cells, whether_empty
+from mesos_spec.kernel import Cell, Cells, emptiness, whether_empty
 from mesos_spec.tools.search.questions import Packing, trimmed
 
 S = TypeVar("S", bound=Cells)
@@ -40,7 +40,7 @@ class ClosePacking(Packing[S]):
             return self._places[cell]
         place = super().place(cell)
         if cell[0] in self.fields:
-            self._apart[place] = self._add(whether_empty(cell), not self.value(place, 0))
+            self._apart[place] = self._add(whether_empty(cell), emptiness(self.value(place, 0)))
         return place
 
     def with_emptiness(self, numbers: dict[int, int]) -> dict[int, int]:
@@ -49,17 +49,21 @@ class ClosePacking(Packing[S]):
         for place, number in numbers.items():
             apart = self._apart.get(place)
             if apart is not None:
-                found[apart] = self.number(apart, not self.value(place, number))
+                found[apart] = self.emptiness(place, number)
         return found
+
+    def apart(self, place: int) -> int | None:
+        """The place for whether the cell at `place` is empty, if there is one."""
+        return self._apart.get(place)
+
+    def emptiness(self, place: int, number: int) -> int:
+        """The number there, where the cell has this `number`."""
+        return self.number(self._apart[place], emptiness(self.value(place, number)))
 
     def is_cell(self, place: int) -> bool:
         """Whether a place is a cell's, and not for whether one is empty."""
         return self.cells[place][0] not in self._whole
 
-    def show(self, row: list[int]) -> S:
-        """The state that `row` stands for; good until the next call."""
-        self._shown.extend([0] * (len(row) - len(self._shown)))
-        for place in self._apart.values():
-            if place < len(row):
-                self._shown[place] = row[place]
-        return super().show(row)
+    def _show(self, live: S, place: int, number: int) -> None:
+        if self.is_cell(place):
+            super()._show(live, place, number)

@@ -354,7 +354,7 @@ class FastSearch(Generic[S]):
 
     @property
     def bytes(self) -> int:
-        """What the search holds: states, their table, the rows of two levels."""
+        """What the search holds: states, their table, room for the rows of two levels."""
         return self.machine.store.bytes + self.rows.nbytes + self.next_rows.nbytes
 
     def progress(self) -> Progress:

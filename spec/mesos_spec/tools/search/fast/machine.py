@@ -41,8 +41,8 @@ class Machine:
         self.missed = np.zeros((MISSES, 3), np.int64)
         self.moved = 0  #: how often states were given another layout
         self._warm_up(min(FIRST, WARM))
-        if self.asker.emptiness:
-            self.asker = Asker(model, frozenset(self.asker.emptiness))
+        if self.asker.asks_emptiness_of:
+            self.asker = Asker(model, frozenset(self.asker.asks_emptiness_of))
         sample = self._warm_up(WARM)
         self.groups: list[Group] = grouped(self.asker, sample)
         self.layout = self._layout()
@@ -290,7 +290,11 @@ class Machine:
         for cell, values in zip(cells, known):
             place = packing.place(cell)
             numbers = [0, *(packing.number(place, value) for value in values)]
-            to.append((place, np.array(numbers, np.uint64)))
+            columns = [(place, numbers)]
+            apart = packing.apart(place)
+            if apart is not None:
+                columns.append((apart, [packing.emptiness(place, n) for n in numbers]))
+            to.append([(place, np.array(found, np.uint64)) for place, found in columns])
         self.asker.notice()
         self.layout = layout = self._layout()
         self.store = Store(layout.words)
@@ -300,10 +304,11 @@ class Machine:
             part = states[lo : lo + BLOCK]
             new = moved[lo : lo + len(part)]
             new[:] = 0
-            for at, (place, numbers_) in enumerate(to):
-                if layout.bits[place]:
-                    column = numbers_[old.column(part, at).astype(np.int64)]
-                    new[:, layout.word[place]] |= column << np.uint64(layout.shift[place])
+            for at, columns_ in enumerate(to):
+                held = old.column(part, at).astype(np.int64)
+                for place, numbers_ in columns_:
+                    moved_to = numbers_[held] << np.uint64(layout.shift[place])
+                    new[:, layout.word[place]] |= moved_to
             if layout.marked:
                 new[:, 0] |= part[:, 0] & np.uint64(MARK)
         self.store.n = len(states)

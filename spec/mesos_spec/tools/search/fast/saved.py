@@ -40,6 +40,8 @@ def save(search: FastSearch[Any], path: Path) -> None:
     """Write a search to a file, at once or not at all."""
     machine = search.machine
     packing, layout = machine.asker.packing, machine.layout
+    cells = [place for place in range(len(packing.cells)) if packing.is_cell(place)]
+    placed = [place for place in cells if place < len(layout.bits)]
     about = {
         "form": FORM,
         "model": search.model.name,
@@ -50,11 +52,12 @@ def save(search: FastSearch[Any], path: Path) -> None:
         "witnesses": search.witnesses,
         "taken": search.taken,
         "guards": [[*asked, times] for asked, times in search.guards.items()],
-        "bits": layout.bits,
-        "word": layout.word,
-        "shift": layout.shift,
+        "bits": [layout.bits[place] for place in placed],
+        "word": [layout.word[place] for place in placed],
+        "shift": [layout.shift[place] for place in placed],
     }
-    values = pickle.dumps((packing.cells, [known[1:] for known in packing._values]))
+    known = [packing.values(place)[1:] for place in cells]
+    values = pickle.dumps(([packing.cells[place] for place in cells], known))
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         np.savez(
