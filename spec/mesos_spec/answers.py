@@ -28,7 +28,7 @@ from mesos_spec.messages import (
     Update,
     UpdateFramework,
 )
-from mesos_spec.network import NO_STREAM, is_connected, link_of
+from mesos_spec.network import NO_STREAM, hearer, is_connected, link_of
 from mesos_spec.properties import sent
 from mesos_spec.reconciliation import is_known
 from mesos_spec.state import Standing, State, is_terminal
@@ -39,7 +39,7 @@ from mesos_spec.tasks import is_active
 @each_step("calls events", at="calls", cites=("OFR-15", "OFR-21", "OFR-22", "TSK-9"), line=lines)
 def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId) -> bool:
     """Of the tasks of an ACCEPT each is sent to the agent or answered for, once (OFR-15)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Accept) or not call.tasks:
         return True
     link = link_of(before, epoch, call.offers[0].agent)
@@ -52,7 +52,7 @@ def each_task_of_an_accept_is_answered(before: State, after: State, line: LineId
 @each_step("calls offers", at="calls", cites=("OFR-20", "A4"), line=lines)
 def what_is_left_comes_back_whole(before: State, after: State, line: LineId) -> bool:
     """Who answers an offer sees nothing offered in between: what is left is free in one piece."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Accept):
         return True
     met = before.met_agents[epoch]
@@ -63,7 +63,7 @@ def what_is_left_comes_back_whole(before: State, after: State, line: LineId) -> 
 def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -> bool:
     """A KILL goes to the task's agent if that is there; of a task that runs nowhere its framework
     hears how it is, if the master can know (KIL-1)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, KillTask):
         return True
     home = before.home[epoch, call.task]
@@ -81,7 +81,7 @@ def a_kill_is_passed_on_or_answered(before: State, after: State, line: LineId) -
 def who_subscribes_is_told_so_and_no_more(before: State, after: State, line: LineId) -> bool:
     """A SUBSCRIBE is answered by SUBSCRIBED alone: tasks are not announced (MFO-5).  Who spoke
     for the framework before hears ERROR (FWK-3)."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Subscribe):
         return True
     stream = after.answer[line]

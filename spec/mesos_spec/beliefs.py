@@ -12,7 +12,7 @@ from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, SchedulerId, Tas
 from mesos_spec.kernel import always, each_step
 from mesos_spec.masters import is_subscribed
 from mesos_spec.messages import Accept, Offers, Reconcile, Rescind, TaskUpdate, Update
-from mesos_spec.network import NO_STREAM, own_link, own_stream
+from mesos_spec.network import NO_STREAM, hearer, own_link, own_stream
 from mesos_spec.offers import is_of
 from mesos_spec.properties import sent
 from mesos_spec.state import Phase, Reign, Standing, State, is_terminal
@@ -29,7 +29,7 @@ def is_alive(s: State, agent: AgentId, task: TaskId) -> bool:
 @each_step("calls", cites=("OFR-9", "OFR-10", "S20"), line=lines)
 def an_accepted_offer_means_a_launched_task(before: State, after: State, line: LineId) -> bool:
     """Who accepts an offer that he was given has launched his task."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Accept) or not is_subscribed(before, epoch, call):
         return True
     standing = [before.offers[epoch, o.agent].get(o, None) for o in call.offers]
@@ -42,7 +42,7 @@ def an_accepted_offer_means_a_launched_task(before: State, after: State, line: L
 @each_step("calls", cites=("OFR-13", "OFR-15"), line=lines)
 def an_accept_is_all_or_nothing(before: State, after: State, line: LineId) -> bool:
     """The tasks of one ACCEPT are launched together, or none of them is."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Accept) or not is_subscribed(before, epoch, call):
         return True
     old = {ask.task for ask in call.tasks if before.home[epoch, ask.task] is not None}
@@ -53,7 +53,7 @@ def an_accept_is_all_or_nothing(before: State, after: State, line: LineId) -> bo
 @each_step("calls", cites=("OFR-10",), line=lines)
 def a_bad_offer_spoils_only_itself(before: State, after: State, line: LineId) -> bool:
     """If an ACCEPT names an offer that has ended, the other offers it names can still be used."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Accept) or not is_subscribed(before, epoch, call):
         return True
     if not call.tasks or may_use(before, epoch, call):
@@ -203,7 +203,7 @@ def updates_come_in_the_order_of_events(before: State, after: State, agent: Agen
 @each_step("calls", cites=("REC-2", "REC-10", "L7"), line=lines)
 def every_question_is_answered(before: State, after: State, line: LineId) -> bool:
     """Reconciliation answers at once, for every task that I ask about."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Reconcile) or not is_subscribed(before, epoch, call):
         return True
     told = sent(before.events, after.events, call.stream)

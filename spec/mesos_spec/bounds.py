@@ -40,6 +40,7 @@ class Bounds(NamedTuple):
     schedulers: Table[SchedulerId, Program] = Table()
     frameworks: tuple[FrameworkId, ...] = ()  #: ids to give to new ones
     full: bool = False  #: a master may have as many frameworks as it may
+    one_address: bool = False  #: a later master may hear what was meant for one that is over
     links: int = 1  #: per agent
     lines: int = 1  #: per scheduler and reign
     offers: int = 1  #: per agent

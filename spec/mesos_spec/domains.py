@@ -92,11 +92,21 @@ def fresh_links(s: State, agent: AgentId) -> list[LinkId]:
 
 def lines(s: State) -> list[LineId]:
     """Every line there may be."""
-    return [line for epoch in s.bounds.epochs for line in lines_to(s, epoch)]
+    return [line for epoch in s.bounds.epochs for line in lines_for(s, epoch)]
 
 
 def lines_to(s: State, epoch: Epoch) -> list[LineId]:
-    """Every line there may be to the master of a reign."""
+    """Every line there may be to the master of a reign: those that were meant for it; and, if all
+    masters have one address, those that were meant for a reign before it that is over."""
+    found = lines_for(s, epoch)
+    if s.bounds.one_address:
+        over = (e for e in s.bounds.epochs if e < epoch and s.reign[e] is Reign.ENDED)
+        found += [line for before in over for line in lines_for(s, before)]
+    return found
+
+
+def lines_for(s: State, epoch: Epoch) -> list[LineId]:
+    """Every line there may be that is meant for a reign."""
     pool = range(1, s.bounds.lines + 1)
     return [LineId(one, str(n), epoch) for one in s.bounds.schedulers for n in pool]
 
@@ -104,26 +114,37 @@ def lines_to(s: State, epoch: Epoch) -> list[LineId]:
 def fresh_lines(s: State, scheduler: SchedulerId) -> list[LineId]:
     """The first line to the scheduler's master that nobody has, and nothing is under way on."""
     epoch = s.scheduler[scheduler].epoch
-    mine = (line for line in lines_to(s, epoch) if line.scheduler == scheduler)
+    mine = (line for line in lines_for(s, epoch) if line.scheduler == scheduler)
     return [line for line in mine if is_fresh(s, line)][:1]
 
 
 def is_fresh(s: State, line: LineId) -> bool:
     """Whether nobody has a line, and nothing is under way on it or heard of it."""
-    (stream,) = stream_for(s, line)
-    heard = {s.frameworks[line.epoch, f].stream for f in s.bounds.frameworks}
-    busy = s.calls[line] or s.events[stream] or s.answer[line] or stream in heard
+    busy = s.calls[line] or s.answer[line] or any(is_used(s, one) for one in streams_on(s, line))
     return not busy and s.scheduler[line.scheduler].line != line
+
+
+def is_used(s: State, stream: StreamId) -> bool:
+    """Whether something is under way on a stream, or its master takes it for open."""
+    known = (s.frameworks[stream.epoch, f].stream for f in s.bounds.frameworks)
+    return bool(s.events[stream]) or stream in known
 
 
 def streams(s: State) -> list[StreamId]:
     """Every stream there may be."""
-    return [stream for line in lines(s) for stream in stream_for(s, line)]
+    return [stream for line in lines(s) for stream in streams_on(s, line)]
 
 
-def stream_for(s: State, line: LineId) -> tuple[StreamId]:
-    """The stream that answers a line: one of its own, named like it."""
-    return (StreamId(line.scheduler, f"{line.epoch}.{line.id}"),)
+def streams_on(s: State, line: LineId) -> list[StreamId]:
+    """Every stream that may answer a line."""
+    later = s.bounds.epochs if s.bounds.one_address else ()
+    answering = (line.epoch, *(epoch for epoch in later if epoch > line.epoch))
+    return [stream for epoch in answering for stream in stream_for(s, line, epoch)]
+
+
+def stream_for(s: State, line: LineId, epoch: Epoch) -> tuple[StreamId]:
+    """The stream on which a master answers a line: one of its own, named like it."""
+    return (StreamId(line.scheduler, f"{line.epoch}.{line.id}", epoch),)
 
 
 # ---- frameworks and offers -----------------------------------------------------------------

@@ -18,7 +18,7 @@ from mesos_spec.messages import (
     TaskUpdate,
     ToldExecutor,
 )
-from mesos_spec.network import link_of, own_link
+from mesos_spec.network import hearer, link_of, own_link
 from mesos_spec.properties import sent
 from mesos_spec.state import Reign, State
 
@@ -31,14 +31,14 @@ def heard_call(before: State, after: State, line: LineId) -> object:
     if not old or after.calls[line].mail != old[1:]:
         return None
     there = before.scheduler[line.scheduler].line == line
-    leads = before.reign[line.epoch] == Reign.LEADING
+    leads = before.reign[hearer(after, line)] == Reign.LEADING
     return old[0] if there and leads else None
 
 
 def served(before: State, after: State, line: LineId) -> Call | None:
     """The call that a master took from who is subscribed on the call's stream."""
     call = heard_call(before, after, line)
-    mine = isinstance(call, Call) and is_subscribed(before, line.epoch, call)
+    mine = isinstance(call, Call) and is_subscribed(before, hearer(after, line), call)
     return call if isinstance(call, Call) and mine else None
 
 

@@ -48,6 +48,7 @@ class LineId(NamedTuple):
     """One subscription attempt of a scheduler with the calls that follow it, named by it.
 
     `epoch` is the reign the scheduler meant to reach; foreign schedulers do not know it (0).
+    Where that is over, a later one at the same address may hear it (`network.hearer`).
     """
 
     scheduler: SchedulerId
@@ -56,7 +57,8 @@ class LineId(NamedTuple):
 
 
 class StreamId(NamedTuple):
-    """The answer to one SUBSCRIBE, named by the master (Mesos-Stream-Id)."""
+    """The answer to one SUBSCRIBE, named by the master (Mesos-Stream-Id) of a reign."""
 
     scheduler: SchedulerId
     id: str
+    epoch: Epoch = 0

@@ -62,6 +62,15 @@ def is_connected(s: State, epoch: Epoch, agent: AgentId) -> bool:
     return s.agents[epoch, agent].standing == Standing.REGISTERED
 
 
+def hearer(s: State, line: LineId) -> Epoch:
+    """The reign that hears a line: the one that has answered it, else the one that was meant.
+
+    A scheduler dials an address.  A master that leads again there, in a later reign, answers too.
+    """
+    stream = s.answer[line]
+    return line.epoch if stream is None else stream.epoch
+
+
 def open_answer(s: State, line: LineId, stream: StreamId) -> None:
     """The SUBSCRIBE of a line is answered on a stream, which its scheduler hears if it waits."""
     if s.scheduler[line.scheduler].line == line:
@@ -103,7 +112,7 @@ def lose_frames_down(s: State, link: LinkId) -> None:
 def lose_calls(s: State, line: LineId) -> None:
     """What a scheduler sent on a line that it has left, or to a reign that is over, may be lost."""
     require(len(s.calls[line]) > 0, "something is in flight to the master")
-    gone = s.scheduler[line.scheduler].line != line or s.reign[line.epoch] != Reign.LEADING
+    gone = s.scheduler[line.scheduler].line != line or s.reign[hearer(s, line)] != Reign.LEADING
     require(gone, "the scheduler has left the line, or the master leads no more")
 
     s.calls[line] = Fifo()

@@ -297,9 +297,9 @@ def schedulers_subscribe_with_a_new_leader(s: State, epoch: Epoch, scheduler: Sc
 def is_listened_to(s: State, scheduler: SchedulerId) -> bool:
     """Whether a scheduler is subscribed, and its master thinks so too."""
     me = s.scheduler[scheduler]
-    if me.mood != Mood.SUBSCRIBED or me.framework is None:
+    if me.stream is None or me.framework is None:
         return False
-    return s.frameworks[me.epoch, me.framework].stream == me.stream
+    return s.frameworks[me.stream.epoch, me.framework].stream == me.stream
 
 
 def has_asked(s: State, scheduler: SchedulerId, task: TaskId) -> bool:

@@ -38,7 +38,15 @@ from mesos_spec.messages import (
     Subscribe,
     TaskUpdate,
 )
-from mesos_spec.network import NO_LINK, NO_STREAM, is_connected, link_of, own_link, own_stream
+from mesos_spec.network import (
+    NO_LINK,
+    NO_STREAM,
+    hearer,
+    is_connected,
+    link_of,
+    own_link,
+    own_stream,
+)
 from mesos_spec.offers import is_of
 from mesos_spec.properties import sent
 from mesos_spec.queues import knows
@@ -55,7 +63,7 @@ def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
     old, new = before.calls[line].mail, after.calls[line].mail
     if not old or new != old[1:] or not isinstance(old[0], Call):
         return True
-    call, epoch = old[0], line.epoch
+    call, epoch = old[0], hearer(after, line)
     if is_subscribed(before, epoch, call):
         return True
     stream = before.frameworks[epoch, call.framework].stream or NO_STREAM
@@ -75,24 +83,24 @@ def strangers_change_nothing(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("OFR-7", "OFR-10"), line=lines)
 def an_answer_ends_its_offers(before: State, after: State, line: LineId) -> bool:
     """After an ACCEPT or DECLINE was heard, none of the caller's offers that it names stands."""
-    call = served(before, after, line)
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Accept | Decline):
         return True
-    return not any(is_of(after, line.epoch, offer, call.framework) for offer in call.offers)
+    return not any(is_of(after, epoch, offer, call.framework) for offer in call.offers)
 
 
 @each_step("calls", at="calls", cites=("OFR-8", "FLT-1"), line=lines)
 def what_is_declined_is_refused(before: State, after: State, line: LineId) -> bool:
     """What a framework declines for a while is filtered, also if it declines by accepting
     nothing, and other offers in the call have ended (OFR-8)."""
-    call = served(before, after, line)
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Decline) and not (isinstance(call, Accept) and not call.tasks):
         return True
     if not call.filtered:
         return True
-    stood = [o for o in call.offers if is_of(before, line.epoch, o, call.framework)]
-    made = [(o.agent, before.offers[line.epoch, o.agent][o]) for o in stood]
-    refused = after.filters[line.epoch, call.framework]
+    stood = [o for o in call.offers if is_of(before, epoch, o, call.framework)]
+    made = [(o.agent, before.offers[epoch, o.agent][o]) for o in stood]
+    refused = after.filters[epoch, call.framework]
     return all(offer.resources in refused.get((agent, offer.role), ()) for agent, offer in made)
 
 
@@ -104,14 +112,14 @@ def good_offers_are_honoured(before: State, after: State, line: LineId) -> bool:
         return True
     said = sent(before.events, after.events, call.stream)
     spoilt = [e for e in said if isinstance(e, TaskUpdate) and e.reason == "REASON_INVALID_OFFERS"]
-    return bool(spoilt) == (bool(call.tasks) and not may_use(before, line.epoch, call))
+    return bool(spoilt) == (bool(call.tasks) and not may_use(before, hearer(after, line), call))
 
 
 @each_step("calls", at="calls", cites=("OFR-10", "F5", "S20"), line=lines)
 def a_refused_accept_only_loses_its_tasks(before: State, after: State, line: LineId) -> bool:
     """If its offers may not be used, each task of an ACCEPT is lost, in order; nothing is launched,
     and nothing filtered (OFR-10)."""
-    call, epoch = heard_accept(before, after, line), line.epoch
+    call, epoch = heard_accept(before, after, line), hearer(after, line)
     if call is None or may_use(before, epoch, call):
         return True
     said = sent(before.events, after.events, call.stream)
@@ -125,7 +133,7 @@ def a_refused_accept_only_loses_its_tasks(before: State, after: State, line: Lin
 def offers_are_used_as_one(before: State, after: State, line: LineId) -> bool:
     """The first task of an ACCEPT has all that its offers have together: it is launched if that is
     enough and nothing else is wrong with it (OFR-12)."""
-    call, epoch = heard_accept(before, after, line), line.epoch
+    call, epoch = heard_accept(before, after, line), hearer(after, line)
     if call is None or not may_use(before, epoch, call):
         return True
     agent, role, pool = pool_of(before, epoch, call)
@@ -138,7 +146,7 @@ def offers_are_used_as_one(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("OFR-19", "FLT-12", "A4"), line=lines)
 def what_is_not_used_is_refused(before: State, after: State, line: LineId) -> bool:
     """What an ACCEPT leaves of its offers is free, and filtered if its framework says so."""
-    call, epoch = heard_accept(before, after, line), line.epoch
+    call, epoch = heard_accept(before, after, line), hearer(after, line)
     if call is None or not may_use(before, epoch, call):
         return True
     agent, role, pool = pool_of(before, epoch, call)
@@ -170,7 +178,7 @@ def launched(before: State, after: State, epoch: Epoch, agent: AgentId) -> list[
 @each_step("calls", at="calls", cites=("KIL-3",), line=lines)
 def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
     """A KILL of a known task is not forgotten, whether its agent is there or not (KIL-3)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, KillTask):
         return True
     agent = before.home[epoch, call.task]
@@ -183,7 +191,7 @@ def a_kill_is_remembered(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("UPD-10",), line=lines)
 def an_acknowledgement_is_passed_on(before: State, after: State, line: LineId) -> bool:
     """An ACKNOWLEDGE of the last update that went through goes to the agent, if it is there."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Acknowledge):
         return True
     known = before.tasks[epoch, call.agent].get(call.task, None)
@@ -202,12 +210,12 @@ def refusals_have_a_reason(before: State, after: State, line: LineId) -> bool:
     stream = after.answer[line] or NO_STREAM
     if Error() not in sent(before.events, after.events, stream):
         return True
-    asked, leads = old[0], before.reign[line.epoch] == Reign.LEADING
+    asked, epoch = old[0], hearer(after, line)
     standing = Standing.UNKNOWN
     if asked.framework is not None:
-        standing = before.frameworks[line.epoch, asked.framework].standing
+        standing = before.frameworks[epoch, asked.framework].standing
     is_known = standing not in (Standing.UNKNOWN, Standing.REMOVED)
-    return leads and not (is_known and asked.usable)
+    return before.reign[epoch] == Reign.LEADING and not (is_known and asked.usable)
 
 
 # ---- mail ------------------------------------------------------------------------------------
@@ -238,7 +246,7 @@ def calls_are_lost_with_their_line(before: State, after: State, line: LineId) ->
     """What is in flight to a master is lost only when one end of the line is gone."""
     lost = loses(before.calls[line], after.calls[line])
     there = after.scheduler[line.scheduler].line == line
-    return not lost or not there or after.reign[line.epoch] != Reign.LEADING
+    return not lost or not there or after.reign[hearer(after, line)] != Reign.LEADING
 
 
 @each_step("events", at="events", cites=("S13",), stream=streams)

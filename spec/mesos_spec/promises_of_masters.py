@@ -31,7 +31,7 @@ from mesos_spec.messages import (
     ToExecutor,
     Update,
 )
-from mesos_spec.network import NO_STREAM, is_connected
+from mesos_spec.network import NO_STREAM, hearer, is_connected
 from mesos_spec.properties import sent
 from mesos_spec.state import Reign, Standing, State, is_terminal
 
@@ -42,16 +42,16 @@ from mesos_spec.state import Reign, Standing, State, is_terminal
 @each_step("calls", at="calls", cites=("FLT-5", "FLT-7", "FLT-8", "FLT-9"), line=lines)
 def roles_are_revived_and_suppressed(before: State, after: State, line: LineId) -> bool:
     """REVIVE ends all refusing and suppressing in its roles; SUPPRESS suppresses them (FLT-8)."""
-    call = served(before, after, line)
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Revive | Suppress):
         return True
-    record = after.frameworks[line.epoch, call.framework]
+    record = after.frameworks[epoch, call.framework]
     named = set(call.roles or record.roles)
     if not named <= set(record.roles):
-        return record == before.frameworks[line.epoch, call.framework]
+        return record == before.frameworks[epoch, call.framework]
     if isinstance(call, Suppress):
         return named <= set(record.suppressed)
-    refused = {role for _, role in after.filters[line.epoch, call.framework]}
+    refused = {role for _, role in after.filters[epoch, call.framework]}
     return named.isdisjoint(record.suppressed) and named.isdisjoint(refused)
 
 
@@ -71,7 +71,7 @@ def filters_end_one_by_one(
 @each_step("calls", at="calls", cites=("UPD-10",), line=lines)
 def an_ended_task_is_forgotten_when_seen(before: State, after: State, line: LineId) -> bool:
     """When its end is acknowledged, a master knows a task no more (UPD-10)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Acknowledge) or not is_connected(before, epoch, call.agent):
         return True
     known = before.tasks[epoch, call.agent].get(call.task, None)
@@ -82,7 +82,7 @@ def an_ended_task_is_forgotten_when_seen(before: State, after: State, line: Line
 @each_step("calls", at="calls", cites=("KIL-8", "KIL-9"), line=lines)
 def executors_are_reached(before: State, after: State, line: LineId) -> bool:
     """What is meant for an executor goes to its agent, if that is connected (KIL-8, KIL-9)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, EndExecutor | SendMessage):
         return True
     if not is_connected(before, epoch, call.agent):
@@ -100,10 +100,10 @@ def executors_are_reached(before: State, after: State, line: LineId) -> bool:
 @each_step("calls", at="calls", cites=("FWK-15",), line=lines)
 def who_is_done_is_removed(before: State, after: State, line: LineId) -> bool:
     """A framework that says it is done is removed (FWK-15)."""
-    call = served(before, after, line)
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Teardown):
         return True
-    return after.frameworks[line.epoch, call.framework].standing == Standing.REMOVED
+    return after.frameworks[epoch, call.framework].standing == Standing.REMOVED
 
 
 def has_nothing_offered(s: State, epoch: Epoch, framework: FrameworkId) -> bool:
@@ -134,7 +134,7 @@ def a_new_stream_starts_empty(
 def who_subscribes_is_what_it_says(before: State, after: State, line: LineId) -> bool:
     """A framework is connected in the roles that it last named, and wants offers in all but those
     that it suppressed (FWK-4)."""
-    asked, epoch = heard_call(before, after, line), line.epoch
+    asked, epoch = heard_call(before, after, line), hearer(after, line)
     stream = after.answer[line] or NO_STREAM
     said = sent(before.events, after.events, stream)
     if not isinstance(asked, Subscribe) or said == (Error(),):

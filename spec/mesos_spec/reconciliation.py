@@ -18,6 +18,7 @@ from mesos_spec.heard import heard_call, served, updates_told
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, TaskId
 from mesos_spec.kernel import Always, EachStep, each_step
 from mesos_spec.messages import Reconcile, TaskUpdate
+from mesos_spec.network import hearer
 from mesos_spec.state import Standing, State
 
 
@@ -31,7 +32,7 @@ from mesos_spec.state import Standing, State
 def who_asks_is_answered(before: State, after: State, line: LineId) -> bool:
     """Each task that a RECONCILE names is answered for once, in order, without a uuid; but for
     those the master does not know, of an agent that it has not met (REC-2)."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Reconcile):
         return True
     answers = updates_told(before, after, epoch, call.framework)
@@ -47,7 +48,7 @@ def who_asks_is_answered(before: State, after: State, line: LineId) -> bool:
 @each_step("calls events", at="calls", cites=("REC-8",), line=lines)
 def who_asks_for_all_hears_all(before: State, after: State, line: LineId) -> bool:
     """A RECONCILE that names nothing is answered for each task on agents that are not given up."""
-    call, epoch = served(before, after, line), line.epoch
+    call, epoch = served(before, after, line), hearer(after, line)
     if not isinstance(call, Reconcile) or call.tasks:
         return True
     mine = [
@@ -63,7 +64,7 @@ def who_asks_for_all_hears_all(before: State, after: State, line: LineId) -> boo
 @each_step("calls", at="calls", cites=("REC-11",), line=lines)
 def asking_changes_nothing(before: State, after: State, line: LineId) -> bool:
     """Whoever asks how tasks are changes nothing by it (REC-11)."""
-    call, epoch = heard_call(before, after, line), line.epoch
+    call, epoch = heard_call(before, after, line), hearer(after, line)
     if not isinstance(call, Reconcile):
         return True
     where = [(epoch, agent) for agent in before.met_agents[epoch]]

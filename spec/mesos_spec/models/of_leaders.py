@@ -156,7 +156,21 @@ REPLACED = model(
     sometimes=(seen.a_scheduler_is_replaced,),
 )
 
+RETURNED = model(
+    "one-address",
+    "A master ends, and another leads at its address: whoever has not heard of it finds it there.",
+    "lead end_reign turn_to offer call turn_scheduler_to ask_to_subscribe lose_stream register",
+    cluster(
+        epochs=(1, 2), one_address=True, schedulers=Table({S1: user("tear down", "reconcile")})
+    ),
+    Counts(states=9196, steps=28653, depth=29),
+    script=CLUSTER,
+    prompt="events up down",
+    room=1,
+    sometimes=(seen.a_later_master_answers, seen.a_later_master_refuses),
+)
+
 MODELS = (
-    *(REPLACED, TAKEN_OVER, REMOVED, REMOVED_AT_ONCE, REMOVED_TOO, ELECTED),
+    *(REPLACED, RETURNED, TAKEN_OVER, REMOVED, REMOVED_AT_ONCE, REMOVED_TOO, ELECTED),
     *(DEPOSED, SUCCEEDED, MOVED, MOVED_ON),
 )

@@ -10,6 +10,7 @@ from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId, OfferId, Schedul
 from mesos_spec.kernel import sometimes
 from mesos_spec.messages import (
     Accept,
+    Error,
     Failure,
     Message,
     Rescind,
@@ -17,7 +18,7 @@ from mesos_spec.messages import (
     TaskUpdate,
     Update,
 )
-from mesos_spec.network import link_of, own_link, own_stream
+from mesos_spec.network import hearer, link_of, own_link, own_stream
 from mesos_spec.offers import is_of
 from mesos_spec.resources import Resources
 from mesos_spec.state import Mood, Phase, Reign, Standing, State, is_terminal
@@ -278,6 +279,22 @@ def a_scheduler_hears_of_a_lost_agent(s: State, scheduler: SchedulerId) -> bool:
 def two_masters_lead(s: State) -> bool:
     """An older master does not know yet that it leads no more."""
     return sum(s.reign[epoch] == Reign.LEADING for epoch in s.bounds.epochs) > 1
+
+
+@sometimes(cites=("MFO-4",), line=lines)
+def a_later_master_answers(s: State, line: LineId) -> bool:
+    """A scheduler has reached a later master than it knows of, and is taken on there."""
+    epoch, me = hearer(s, line), s.scheduler[line.scheduler]
+    taken_on = any(s.frameworks[epoch, f].stream == s.answer[line] for f in s.bounds.frameworks)
+    return epoch != line.epoch and me.mood == Mood.SUBSCRIBED and taken_on
+
+
+@sometimes(cites=("FWK-5", "S14"), line=lines)
+def a_later_master_refuses(s: State, line: LineId) -> bool:
+    """A scheduler has reached a later master than it knows of, and is to hear that it may not."""
+    epoch, stream = hearer(s, line), s.answer[line]
+    refused = stream is not None and any(isinstance(e, Error) for e in s.events[stream].mail)
+    return epoch != line.epoch and refused
 
 
 @sometimes(cites=("S19",), epoch=epochs, agent=agents)

@@ -85,7 +85,7 @@ class Absent:
         if line is not None and self.s.answer[line] is None:
             told = msg.get("subscribed") or {}
             name = wire.maybe(told.get("framework_id"))
-            self.s._put("answer", line, self.post.open_stream(line, stream, name))
+            self.s._put("answer", line, self.post.open_stream(line, stream, name, line.epoch))
 
     def _doubt(self, why: str, whose: str) -> None:
         self._doubts[f"{why} {whose}: what it said was taken as it was heard"] = None

@@ -84,7 +84,7 @@ def _stream(x: Scene) -> Any:
     if x.role == "agent":
         x.post.executor_of[name] = (x.who, FrameworkId(_framework(x)), _executor_id(x))
         return name
-    return x.post.open_stream(_line(x), name, x.did.get("framework"))
+    return x.post.open_stream(_line(x), name, x.did.get("framework"), x.who)
 
 
 def _framework(x: Scene) -> FrameworkId:

@@ -139,7 +139,7 @@ class BlindJudge(Judge):
                 return
             if node.role == "master":
                 framework = _names(self, record).get("framework")
-                post.open_stream(post.line(heard), heard.new_stream, framework)
+                post.open_stream(post.line(heard), heard.new_stream, framework, node.who)
             else:
                 scene = Scene(node.role, node.who, record, post)
                 stream_of(scene)

@@ -216,9 +216,11 @@ class Post:
         return ("to_executor", key), () if told is None else (told,)
 
     # ---- the directory -------------------------------------------------------------------
-    def open_stream(self, line: LineId, stream: str, framework: str | None) -> StreamId:
-        """A SUBSCRIBE on `line` is answered on `stream`."""
-        made = self.ids.streams[stream] = StreamId(line.scheduler, stream)
+    def open_stream(
+        self, line: LineId, stream: str, framework: str | None, epoch: Epoch
+    ) -> StreamId:
+        """A SUBSCRIBE on `line` is answered on `stream` by the master of a reign."""
+        made = self.ids.streams[stream] = StreamId(line.scheduler, stream, epoch)
         if framework is not None:
             self.framework_of[stream] = FrameworkId(framework)
         return made
