@@ -8,7 +8,7 @@ compared word by word.
 from __future__ import annotations
 
 from mesos_spec.domains import agents, epochs, frameworks, lines
-from mesos_spec.heard import heard_call, said_on, served, updates_told
+from mesos_spec.heard import heard_call, heard_up, said_on, served, updates_told
 from mesos_spec.ids import AgentId, Epoch, FrameworkId, LineId
 from mesos_spec.kernel import Always, EachStep, each_step
 from mesos_spec.messages import (
@@ -206,19 +206,13 @@ def updates_are_passed_on_as_they_are(
 ) -> bool:
     """An update that a master hears goes to its framework, if that is connected, word by word:
     state, source, reason and uuid are the agent's (UPD-16)."""
-    link = link_of(before, epoch, agent)
-    if not before.up.differs(after.up, link):
+    heard = heard_up(before, after, epoch, agent)
+    if not isinstance(heard, Update):
         return True
-    old, new = before.up[link].mail, after.up[link].mail
-    if not old or new != old[1:] or not isinstance(old[0], Update):
-        return True
-    heard = before.agent[agent].link == link and after.agents[epoch, agent].link == link
-    task, status = old[0].task, old[0].status
+    task, status = heard.task, heard.status
     stream = before.frameworks[epoch, task.framework].stream
-    if not heard or old[0].epoch != epoch or stream is None:
-        return True
     passed = TaskUpdate(task, agent, status.state, status.source, status.reason, status.uuid)
-    return said_on(before, after, stream) == (passed,)
+    return stream is None or said_on(before, after, stream) == (passed,)
 
 
 @each_step("executors", cites=("EXE-5", "EXE-6", "R3"), epoch=epochs, agent=agents)
