@@ -26,7 +26,6 @@ TWICE = "the one claim that waits for an answer promises it strongly"
 #: The mutant's name → why it may survive.
 EQUIVALENT: dict[str, str] = {
     "agents.ignore_frame_up: the master leads": LOST,
-    "frameworks.turn_away: the master leads": LOST,
     "frameworks.subscribe: there is room for it": FULL,
     "tasks.accept: its framework is subscribed, on the call's stream": STALE,
     "tasks.kill: the task is known, on an agent that is not given up": NEEDED,
