@@ -40,7 +40,9 @@ def run(plan: Plan) -> SimResult:
     return simulate(plan)[0]
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=pytest.mark.bulk if n > 1 else ()) for n in range(SEEDS)]
+)
 @pytest.mark.parametrize("name", shipped())
 def test_it_conforms_and_settles(name: str, seed: int) -> None:
     result = run(scenario(name, seed=seed))
