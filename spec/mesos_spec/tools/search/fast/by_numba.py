@@ -157,6 +157,20 @@ def waits(states: Any, t: Any, prompt: Any) -> Any:
     return found != ZERO
 
 
+@within
+def find(states: Any, t: Any, g: Any, rows: Any, at: Any, trees: Any, missed: Any, nm: Any) -> Any:
+    """Look up one row; how many are missed then, of which each is (state, group, which edge)."""
+    row = walk(states, t, trees[0][g], trees)
+    if row < 0:
+        missed[nm, 0] = t
+        missed[nm, 1] = g
+        missed[nm, 2] = row
+        nm += 1
+        row = UNKNOWN
+    rows[at, g] = row
+    return nm
+
+
 @compiled
 def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: Any) -> Any:
     """Look up every row of state `t` that is not known: those that are -3 in `rows[at]`.
@@ -165,7 +179,6 @@ def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: 
     since the state is beyond the cut or has prompt mail, is -2.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, flags = look
-    roots = trees[0]
     needed = groups
     if marked and states[t, 0] & ONE != ZERO:
         needed = hurry
@@ -177,14 +190,7 @@ def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: 
                 rows[at, g] = UNASKED
             continue
         if rows[at, g] == STALE:
-            row = walk(states, t, roots[g], trees)
-            if row < 0:
-                missed[nm, 0] = t
-                missed[nm, 1] = g
-                missed[nm, 2] = row
-                nm += 1
-                row = UNKNOWN
-            rows[at, g] = row
+            nm = find(states, t, g, rows, at, trees, missed, nm)
         if g == 0 and alone:
             if rows[at, 0] < 0:
                 for other in range(1, groups):
@@ -211,22 +217,14 @@ def look_up(
 @compiled
 def again(states: Any, pairs: Any, rows: Any, base: Any, look: Any, missed: Any) -> int:
     """Look up what was missed before; how many still are."""
-    roots, alone = look[2][0], look[0][4]
-    nm = 0
+    alone, nm = look[0][4], 0
     for k in range(len(pairs)):
         t, g = pairs[k, 0], pairs[k, 1]
         if alone:
             rows[t - base, g] = STALE
             nm = settle(states, t, rows, t - base, look, missed, nm)
-            continue
-        row = walk(states, t, roots[g], look[2])
-        if row < 0:
-            missed[nm, 0] = t
-            missed[nm, 1] = g
-            missed[nm, 2] = row
-            nm += 1
-            row = UNKNOWN
-        rows[t - base, g] = row
+        else:
+            nm = find(states, t, g, rows, t - base, look[2], missed, nm)
     return nm
 
 
@@ -244,7 +242,6 @@ def inherit(
 ) -> Any:  # fmt: skip
     """A new state's rows: its parent's, but for the groups that the effect `e` touched."""
     (hurry, calm, groups, marked, alone), prompt, trees, _ = look
-    roots = trees[0]
     sign = np.int32(0)
     for g in range(groups):
         row = rows[parent, g]
@@ -274,14 +271,7 @@ def inherit(
             if g >= needed:
                 next_rows[to, g] = UNASKED
                 continue
-            found = walk(states, n, roots[g], trees)
-            if found < 0:
-                missed[nm, 0] = n
-                missed[nm, 1] = g
-                missed[nm, 2] = found
-                nm += 1
-                found = UNKNOWN
-            next_rows[to, g] = found
+            nm = find(states, n, g, next_rows, to, trees, missed, nm)
     return nm
 
 

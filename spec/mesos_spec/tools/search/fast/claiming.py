@@ -105,8 +105,13 @@ class StepClaims(Generic[S]):
         return found
 
     # ---- asking ----------------------------------------------------------------------------
-    def holds(self, number: int, row: list[int], writes: Writes) -> tuple[bool, list[int]]:
-        """What a claim says of a step from a state; and which places it read of that state."""
+    def holds(
+        self, number: int, row: list[int], writes: Writes, path: Mapping[int, int] | None = None
+    ) -> tuple[bool, list[int]]:
+        """What a claim says of a step from a state; and which places it read of that state.
+
+        It may look no farther than at `path`, if that is given: then it is not known to hold.
+        """
         one, end = self.asked[number], len(row)
         node, read = one.tree, list[int]()
         while type(node) is tuple:
@@ -116,12 +121,14 @@ class StepClaims(Generic[S]):
                 node = following.get(place in writes)
             elif of == AFTER and place in writes:
                 node = following.get(writes[place])
+            elif path is not None and place not in path:
+                return False, read
             else:
                 read.append(place)
                 node = following.get(row[place] if place < end else 0)
         if node is None:
             self._learn(one, row, writes)
-            return self.holds(number, row, writes)
+            return self.holds(number, row, writes, path)
         return node, read
 
     def _learn(self, one: StepClaim[S], row: list[int], writes: Writes) -> None:
@@ -199,30 +206,7 @@ class StepClaims(Generic[S]):
     ) -> tuple[int, ...]:
         """Which claims about a step look farther than at `path`, or are broken by it."""
         self._take_up()  # the step may write what no state had
-        return tuple(n for n in concerned if not self._is_settled(n, row, writes, path))
-
-    def _is_settled(
-        self, number: int, row: list[int], writes: Writes, path: Mapping[int, int]
-    ) -> bool:
-        """Whether a claim holds of a step for what it wrote, and for what stands on `path`."""
-        one = self.asked[number]
-        node = one.tree
-        while type(node) is tuple:
-            code, following = node
-            place, of = code >> 2, code & 3
-            if of == WROTE:
-                node = following.get(place in writes)
-            elif of == AFTER and place in writes:
-                node = following.get(writes[place])
-            elif place in path:
-                node = following.get(path[place])
-            else:
-                return False
-        if node is None:
-            self._learn(one, row, writes)
-            return self._is_settled(number, row, writes, path)
-        held: bool = node
-        return held
+        return tuple(n for n in concerned if not self.holds(n, row, writes, path)[0])
 
     def bundled(self, numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """Claims in bundles that are checked together: those that read much the same."""
