@@ -6,12 +6,14 @@ taken from an array is taken with `take`, along one axis: `array[many, w]` costs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.growing_slowly import grow, rehash
+from mesos_spec.tools.search.fast.growing_slowly import LOST, NODE, TRY, grow, rehash, slots
 from mesos_spec.tools.search.fast.layout import MARK
 from mesos_spec.tools.search.fast.tables import UNASKED
 from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
@@ -26,7 +28,7 @@ _K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
 LOW, HIGH = U(0xFFFFFFFF), U(0xFFFFFFFF00000000)
 STALE = -3  #: a row to look up again
 BATCH = 1 << 16  #: successors collected at once: of few, a call of numpy costs more than its work
-AT_ONCE = 1 << 16  #: look-ups done side by side: what is known of so many stays in a near cache
+AT_ONCE = 1 << 15  #: look-ups done side by side: what is known of so many stays in a near cache
 
 
 # ---- states, and the table to know them again -------------------------------------------------
@@ -117,63 +119,52 @@ def _same(states: Array, some: Array, others: Array) -> Array:
 
 
 # ---- decision trees, and the rows at their leaves ---------------------------------------------
-def walk(states: Array, at: Array, ref: Array, trees: Any) -> Array:
+def walk(states: Array, at: Array, ref: Array, trees: Any, runs: Sequence[int] = ()) -> Array:
     """The row each of some states comes to from its root; below 0 if to none yet.
 
-    States that lack the same edge come to the same negative number.
+    States that lack the same edge come to the same negative number.  From one of `runs` to the
+    next, all have the same root.
     """
-    found = np.where(ref < LEAF, UNKNOWN, ref - LEAF)
-    who = np.flatnonzero(ref.view(U) < U(LEAF))
-    for lo in range(0, len(who), AT_ONCE):
-        some = who[lo : lo + AT_ONCE]
-        _descend(states, at.take(some), ref.take(some), trees, some, found)
+    words, here = states.reshape(-1), at * states.shape[1]
+    found = np.where(ref < 0, LOST, ref)
+    for lo, hi in pairwise(runs):
+        if lo < hi and 0 <= ref[lo] < LEAF:
+            found[lo:hi] = _step(words, here[lo:hi], ref[lo : lo + 1], trees)
+    going = np.flatnonzero(_is_going(found))
+    for lo in range(0, len(going), AT_ONCE):
+        on = going[lo : lo + AT_ONCE]
+        while len(on):
+            found[on] = to = _step(words, here.take(on), found.take(on), trees)
+            on = on.take(np.flatnonzero(_is_going(to)))
+    found -= LEAF
     return found
 
 
-def _descend(states: Array, at: Array, node: Array, trees: Any, who: Array, found: Array) -> None:
-    """Go down from nodes, and write into `found[who]` where each state came to.
+def _step(words: Array, here: Array, ref: Array, trees: Any) -> Array:
+    """Where edges lead to from nodes: to a node, to a leaf, or, below all of them, to none.
 
-    A step leads to the next node, or, from a slot with an edge of others, to the next slot.
+    Where another edge is in the way, it is the same node with one try more.
     """
     _, node_word, node_mask, edge_key, edge_to, down = trees
-    words, last = states.reshape(-1), len(edge_to) - 1
-    here, tried = at * states.shape[1], np.zeros(len(at), np.int64)
-    while len(who):
-        key = words.take(node_word.take(node) + here)
-        key &= node_mask.take(node)
-        h = _mixed(node, key)
-        h *= _K1
-        h >>= down
-        slot = h.view(np.int64)
-        slot += tried
-        slot &= last
-        to = edge_to.take(slot)
-        hit = (to >> U(32)).view(np.int64) == node + 1
-        hit &= edge_key.take(slot) == key
-        next_node = (to & LOW).view(np.int64)
-        done = next_node >= LEAF
-        done &= hit
-        leaf = np.flatnonzero(done)
-        found[who.take(leaf)] = next_node.take(leaf) - LEAF
-        none = np.flatnonzero(to == 0)
-        if len(none):
-            lost = _mixed(node.take(none), key.take(none)) >> U(2)
-            found[who.take(none)] = -2 - lost.view(np.int64)
-            done[none] = True
-        on = np.flatnonzero(~done)
-        node = np.where(hit, next_node, node).take(on)
-        tried += 1
-        tried = np.where(hit, 0, tried).take(on)
-        who, here = who.take(on), here.take(on)
+    node = ref & NODE
+    key = words.take(node_word.take(node) + here)
+    key &= node_mask.take(node)
+    slot = slots(ref, key, down)
+    to = edge_to.take(slot)
+    hit = (to >> U(32)).view(np.int64) == node + 1
+    hit &= edge_key.take(slot) == key
+    found: Array = np.where(hit, (to & LOW).view(np.int64), ref - TRY)
+    if not to.all():
+        lost = np.flatnonzero(to == 0)
+        one = ref if len(ref) == 1 else ref.take(lost)
+        found[lost] = LOST - slots(one & NODE, key.take(lost), U(2))
+    return found
 
 
-def _mixed(node: Array, key: Array) -> Array:
-    """A hash of an edge."""
-    h = node.view(U) * _K1
-    h ^= key
-    h *= _K2
-    h ^= h >> U(32)
-    return h
+def _is_going(ref: Array) -> Array:
+    """Which are nodes, with any number of tries."""
+    going: Array = (ref - LOST).view(U) - U(1) < U(LEAF - LOST - 1)
+    return going
 
 
 def settle(states: Array, first: Array, rows: Array, stale: Array, look: Any) -> list[Array]:
@@ -204,15 +195,16 @@ def settle(states: Array, first: Array, rows: Array, stale: Array, look: Any) ->
 
 
 def _find(states: Array, number: Array, rows: Array, stale: Array, trees: Any) -> list[Array]:
-    """Look up what is `stale`; what is missed."""
-    flat = np.flatnonzero(stale)
-    at = flat // rows.shape[1]
-    group = flat - at * rows.shape[1]
-    row = walk(states, at, trees[0].take(group), trees)
+    """Look up what is `stale`, group by group; what is missed."""
+    by_group = np.ascontiguousarray(stale.T)
+    many = np.count_nonzero(by_group, axis=1)
+    group = np.repeat(np.arange(len(many)), many)
+    at = np.flatnonzero(by_group) - group * len(rows)
+    row = walk(states, at, trees[0].take(group), trees, [0, *many.cumsum().tolist()])
     bad = np.flatnonzero(row < 0)
     missed = np.stack([number.take(at.take(bad)), group.take(bad), row.take(bad)], axis=1)
     row[bad] = UNKNOWN
-    rows.reshape(-1)[flat] = row
+    rows.reshape(-1)[at * rows.shape[1] + group] = row
     return [missed] if len(bad) else []
 
 
@@ -225,12 +217,11 @@ def _waits(states: Array, prompt: Array) -> Array:
 
 
 def _put(missed: Array, found: list[Array]) -> int:
-    """Write what is missed, state by state, into `missed`."""
+    """Write what is missed, group by group, into `missed`, state by state."""
     if not found:
         return 0
     every = np.concatenate(found)
-    every = every[np.lexsort((every[:, 1], every[:, 0]))]
-    missed[: len(every)] = every
+    missed[: len(every)] = every.take(every[:, 0].argsort(kind="stable"), axis=0)
     return len(every)
 
 
@@ -301,7 +292,7 @@ def successors(
 
 
 def _unserved(whose: Array, row: Array, row_need: Array, row_got: Array) -> int:
-    """The first of some states (`whose`, in order) of which some row needs what none gets, or -1."""
+    """The first of some states (`whose`, in order) with a row that needs what none gets, or -1."""
     if not len(whose):
         return -1
     begin = np.flatnonzero(np.diff(whose, prepend=-1))

@@ -12,6 +12,9 @@ from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
 Array = NDArray[Any]
 U = np.uint64
 FULL = (1 << 64) - 1
+NODE = (1 << 32) - 1  #: the bits of a reference that say which node it is
+TRY = 1 << 32  #: is taken from a reference when the slot it led to was another's
+LOST = -1 << 48  #: what lacks an edge comes to here, or farther down
 
 
 def grow(
@@ -46,9 +49,7 @@ def grow(
             node = ref
             covered.update(nodes[3][nodes[2][node] : nodes[2][node + 1]].tolist())
             key = state[int(nodes[0][node])] & int(nodes[1][node])
-            slot = _slot(node, key, int(down))
-            while edge_to[slot] and (edge_key[slot] != key or edge_to[slot] >> 32 != node + 1):
-                slot = (slot + 1) & (len(edge_to) - 1)
+            slot = _place(edge_key, edge_to, node, key, int(down))
             ref = edge_to[slot] & 0xFFFFFFFF if edge_to[slot] else UNKNOWN
         k += 1
     return k
@@ -92,18 +93,29 @@ def _node(
     return node
 
 
-def _slot(node: int, key: int, down: int) -> int:
-    """Where an edge is looked for first."""
-    mixed = (key ^ node * K1 & FULL) * K2 & FULL
-    mixed ^= mixed >> 32
-    return (mixed * K1 & FULL) >> down
+def _place(edge_key: Any, edge_to: Any, node: int, key: int, down: int) -> int:
+    """The slot of an edge, or where it is to be put."""
+    tries = node
+    while True:
+        slot = ((tries * K1 & FULL ^ key) * K2 & FULL) >> down
+        to = edge_to[slot]
+        if not to or (edge_key[slot] == key and to >> 32 == node + 1):
+            return slot
+        tries -= TRY
 
 
-def rehash(key: Array, to: Array, new_key: Array, new_to: Array, down: Any) -> None:
+def rehash(key: Array, to: Array, new_key: Any, new_to: Any, down: Any) -> None:
     """Put all edges into a larger table."""
-    for old in np.flatnonzero(to).tolist():
-        node, held = (int(to[old]) >> 32) - 1, int(key[old])
-        slot = _slot(node, held, int(down))
-        while new_to[slot]:
-            slot = (slot + 1) & (len(new_to) - 1)
-        new_key[slot], new_to[slot] = held, to[old]
+    taken = np.flatnonzero(to)
+    edge_key, edge_to = memoryview(new_key), memoryview(new_to)
+    for held, child in zip(key[taken].tolist(), to[taken].tolist()):
+        slot = _place(edge_key, edge_to, (child >> 32) - 1, held, int(down))
+        edge_key[slot], edge_to[slot] = held, child
+
+
+def slots(tries: Array, key: Array, down: Any) -> Array:
+    """Where edges are looked for: of nodes, each with so many tries."""
+    h = tries.view(U) * U(K1) ^ key
+    h *= U(K2)
+    h >>= down
+    return h.view(np.int64)
