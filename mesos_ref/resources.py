@@ -37,12 +37,13 @@ class ResourceError(ValueError):
 class Resources:
     """An immutable amount of resources.  Hashable; `<=` and `contains` compare by inclusion."""
 
-    __slots__ = ("_hash", "_ranges", "_scalars", "_sets")
+    __slots__ = ("_hash", "_quantities", "_ranges", "_scalars", "_sets")
 
     _scalars: dict[str, int]
     _ranges: dict[str, tuple[Interval, ...]]
     _sets: dict[str, tuple[str, ...]]
     _hash: int | None
+    _quantities: dict[str, int] | None
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Resources:
         self._scalars = {}
         self._ranges = {}
         self._sets = {}
-        self._hash = None
+        self._hash = self._quantities = None
         for name, milli in (scalars or {}).items():
             if milli < 0:
                 raise ResourceError(f"{name} must not be negative, but is {_decimal(milli)}")
@@ -139,13 +140,18 @@ class Resources:
 
     def quantities(self) -> dict[str, int]:
         """How much of each name, in thousandths: the length of a range or a set counts."""
+        if self._quantities is None:  # asked for at each look at a table that has this
+            self._quantities = dict(sorted(self._added_up().items()))
+        return self._quantities.copy()
+
+    def _added_up(self) -> dict[str, int]:
         amounts = dict(self._scalars)
         for name, intervals in self._ranges.items():
             length = sum(end - begin + 1 for begin, end in intervals)
             amounts[name] = amounts.get(name, 0) + length * MILLI
         for name, items in self._sets.items():
             amounts[name] = amounts.get(name, 0) + len(items) * MILLI
-        return dict(sorted(amounts.items()))
+        return amounts
 
     def contains(self, other: Resources) -> bool:
         """Whether `other` could be taken from this."""
@@ -203,7 +209,7 @@ class Resources:
         copy._scalars = scalars
         copy._ranges = self._ranges
         copy._sets = self._sets
-        copy._hash = None
+        copy._hash = copy._quantities = None
         return copy
 
     # Comparing and showing ------------------------------------------------------------------

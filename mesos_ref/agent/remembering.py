@@ -9,7 +9,6 @@ left out, and wiped later.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 from mesos_ref.agent import checkpoint
@@ -30,23 +29,26 @@ def remember(agent: Agent, recovered: Recovered) -> None:
     """Fill the agent's memory. Raises what malformed data raises: WireError, KeyError, …"""
     epoch = recovered.get(checkpoint.EPOCH)
     agent.epoch = None if epoch is None else int(epoch)
-    for value in _all(recovered, "framework/"):
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for key in sorted(recovered):
+        kinds.setdefault(key.partition("/")[0], []).append(recovered[key])
+    for value in kinds.get("framework", ()):
         info = from_builtins(value, FrameworkInfo)
         agent.host(info, info.id or "")
-    for value in _all(recovered, "executor/"):
+    for value in kinds.get("executor", ()):
         _remember_executor(agent, value)
-    for value in sorted(_all(recovered, "task/"), key=lambda value: int(value["number"])):
+    for value in sorted(kinds.get("task", ()), key=_number):
         _remember_task(agent, value)
-    for value in _all(recovered, "progress/"):
+    for value in kinds.get("progress", ()):
         _remember_progress(agent, value)
-    for value in sorted(_all(recovered, "update/"), key=lambda value: int(value["number"])):
+    for value in sorted(kinds.get("update", ()), key=_number):
         _remember_update(agent, value)
     for framework in agent.frameworks.values():
         _conclude(framework)
 
 
-def _all(recovered: Recovered, prefix: str) -> Iterator[dict[str, Any]]:
-    return (recovered[key] for key in sorted(recovered) if key.startswith(prefix))
+def _number(value: dict[str, Any]) -> int:
+    return int(value["number"])
 
 
 def _remember_executor(agent: Agent, value: dict[str, Any]) -> None:

@@ -16,7 +16,8 @@ def violations(m: State) -> list[str]:
         return []
     found: list[str] = []
     for _, agent in sorted(m.agents.items()):
-        found.extend(_accounts_of(agent))
+        if agent.offers or agent.tasks or agent.executors or agent.free != agent.total:
+            found.extend(_accounts_of(agent))
     found.extend(_charges(m))
     found.extend(_offers(m))
     found.extend(_tasks(m))

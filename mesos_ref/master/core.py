@@ -59,15 +59,12 @@ class MasterCore:
         m = self.state
         if m.epoch is None:
             return None
-        times = (
-            m.filter_timers.next_us,
-            m.offer_timers.next_us,
-            m.ping_timers.next_us,
-            m.unreachable_timers.next_us,
-            m.give_up_timers.next_us,
-            m.allocation_us,
-        )
-        return min((time for time in times if time is not None), default=None)
+        due_us = m.allocation_us
+        for timers in m.timers:
+            next_us = timers.next_us
+            if next_us is not None and (due_us is None or next_us < due_us):
+                due_us = next_us
+        return due_us
 
     @property
     def watched(self) -> bool:

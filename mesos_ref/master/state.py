@@ -7,7 +7,7 @@ twice, by agent (`Agent.free`) and by claimant (the allocator), and always toget
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from mesos_ref import link as frames
 from mesos_ref.allocator import Allocator
@@ -206,6 +206,13 @@ class State:
         self.ping_timers: Timers[str] = Timers()
         self.unreachable_timers: Timers[str] = Timers()
         self.give_up_timers: Timers[str] = Timers()
+        self.timers: tuple[Timers[Any], ...] = (
+            self.filter_timers,
+            self.offer_timers,
+            self.ping_timers,
+            self.unreachable_timers,
+            self.give_up_timers,
+        )
         #: Connected agents whose free resources may find a taker, and those that just found none.
         self.offerable: dict[str, None] = {}
         self.unwanted: dict[str, None] = {}

@@ -5,10 +5,10 @@ so a step costs what it changed.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mesos_ref.master.state import Framework, State, Task, ViewKey
+from mesos_ref.master.state import State, Task, ViewKey
 
 
 def view(m: State) -> dict[str, Any]:
@@ -24,28 +24,9 @@ def changes(m: State) -> dict[str, Any]:
 
 
 def value(m: State, key: ViewKey) -> Any:
-    """The value under one key, or None."""
-    match key:
-        case ("epoch",):
-            return m.epoch
-        case ("agents", agent_id):
-            return _agent(m, agent_id)
-        case ("frameworks", framework_id):
-            return _framework(m, framework_id)
-        case ("offers", offer_id):
-            return _offer(m, offer_id)
-        case ("tasks", framework_id, task_id):
-            framework = m.frameworks.get(framework_id)
-            return None if framework is None else _task(framework.tasks.get(task_id))
-        case ("unreachable", framework_id, task_id):
-            framework = m.frameworks.get(framework_id)
-            return None if framework is None else _task(framework.unreachable.get(task_id))
-        case ("executors", agent_id, framework_id, executor_id):
-            return _executor(m, agent_id, framework_id, executor_id)
-        case ("filters", framework_id, agent_id, role):
-            return _filters(m.frameworks.get(framework_id), agent_id, role)
-        case _:
-            raise KeyError(f"no such key in a master's view: {'/'.join(key)}")
+    """The value under one key, or None.  Raises `KeyError` for a table that a view has not."""
+    table, *names = key
+    return _VALUES[table](m, *names)
 
 
 def keys(m: State) -> Iterator[ViewKey]:
@@ -62,6 +43,10 @@ def keys(m: State) -> Iterator[ViewKey]:
         yield from (("filters", f, a, role) for a, role in framework.filters)
     for a, agent in m.agents.items():
         yield from (("executors", a, f, e) for f, e in agent.executors)
+
+
+def _epoch(m: State) -> int | None:
+    return m.epoch
 
 
 def _agent(m: State, agent_id: str) -> dict[str, Any] | None:
@@ -101,6 +86,16 @@ def _offer(m: State, offer_id: str) -> dict[str, Any] | None:
     }
 
 
+def _active(m: State, framework_id: str, task_id: str) -> dict[str, Any] | None:
+    framework = m.frameworks.get(framework_id)
+    return None if framework is None else _task(framework.tasks.get(task_id))
+
+
+def _unreachable(m: State, framework_id: str, task_id: str) -> dict[str, Any] | None:
+    framework = m.frameworks.get(framework_id)
+    return None if framework is None else _task(framework.unreachable.get(task_id))
+
+
 def _task(task: Task | None) -> dict[str, Any] | None:
     if task is None:
         return None
@@ -124,10 +119,25 @@ def _executor(m: State, agent_id: str, framework_id: str, executor_id: str) -> A
     return {"role": executor.role, "resources": executor.resources.quantities()}
 
 
-def _filters(framework: Framework | None, agent_id: str, role: str) -> list[Any] | None:
+def _filters(m: State, framework_id: str, agent_id: str, role: str) -> list[Any] | None:
+    framework = m.frameworks.get(framework_id)
     declined = None if framework is None else framework.filters.get((agent_id, role))
     if declined is None:
         return None
-    return sorted(
-        (one.resources.quantities() for one in declined), key=lambda one: sorted(one.items())
-    )
+    amounts = [one.resources.quantities() for one in declined]
+    if len(amounts) > 1:
+        amounts.sort(key=lambda one: sorted(one.items()))
+    return amounts
+
+
+#: What each table shows under the rest of a key.
+_VALUES: dict[str, Callable[..., Any]] = {
+    "epoch": _epoch,
+    "agents": _agent,
+    "frameworks": _framework,
+    "offers": _offer,
+    "tasks": _active,
+    "unreachable": _unreachable,
+    "executors": _executor,
+    "filters": _filters,
+}

@@ -96,8 +96,10 @@ class SchedulerCore:
     @property
     def next_deadline(self) -> int | None:
         """When `Tick` is wanted next."""
-        mine = self._reconcile_at if self.state.standing == "subscribed" else None
-        return min((at for at in (mine, self._line.next_deadline) if at is not None), default=None)
+        due = self._line.next_deadline
+        if self._reconcile_at is None or self.state.standing != "subscribed":
+            return due
+        return self._reconcile_at if due is None else min(due, self._reconcile_at)
 
     def view(self) -> dict[str, Any]:
         """The scheduler as the specification sees it."""

@@ -73,7 +73,7 @@ class Subscription:
     def next_deadline(self) -> int | None:
         """When `tick` is wanted next."""
         times = (self._give_up_at, self._retry_at, self._silent_at)
-        return min((at for at in times if at is not None), default=None)
+        return min([at for at in times if at is not None], default=None)
 
     def turn_to(self, event: LeaderSeen, now_us: int) -> None:
         """A leader was seen; a newer one is turned to at once (S19)."""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
+from msgspec.structs import astuple
 
 from mesos_ref.wire.lenient import read_leniently
 from mesos_ref.wire.shape import Id, Message, WireError, decode_hook
@@ -151,14 +152,16 @@ def _struct_writer(info: inspect.StructType) -> Convert:
     known = _writers.get(info.cls)
     if known is not None:
         return known
+    #: Of each field: its name, how to convert it, and whether it is written when it is unset.
     plan = [(field.encode_name, _converter(field.type), _is_always(field)) for field in info.fields]
 
     def write(message: Any) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        for name, convert, is_always in plan:
-            value = getattr(message, name)
-            if is_always or (value is not None and value != ()):
-                data[name] = value if convert is None else convert(value)
+        for value, entry in zip(astuple(message), plan, strict=True):
+            if (value is None or value == ()) and not entry[2]:
+                continue  # as most are
+            name, convert, _ = entry
+            data[name] = value if convert is None else convert(value)
         return data
 
     _writers[info.cls] = write

@@ -60,6 +60,7 @@ class SimAgent(Node):
         self._streams: dict[str, End[Any]] = {}
         self._asking: dict[str, tuple[End[Any], bool]] = {}
         self._sent: dict[str, int] = {}
+        self._new_streams = SimIds(loop.random(f"streams {name}"))
         self._foreign = 0
 
     def start(self) -> None:
@@ -130,8 +131,7 @@ class SimAgent(Node):
         self._foreign += 1
         request = f"{self.name}.{self.life}#{self._foreign}"
         self._asking[request] = (end, call.type == "SUBSCRIBE")
-        new = SimIds(self.loop.random(f"streams {self.name}")).uuid()
-        self.opens(new)
+        new = self._new_streams.uuid()
         self.hear(
             heard.ExecutorCall(
                 request,
@@ -163,9 +163,10 @@ class SimAgent(Node):
             case Connect():
                 self._connect(effect)
             case SendFrame(link=link, frame=frame):
-                self.names("sends on link", link)
                 if link in self._links:
                     self._links[link].send((self._number(link), frame))
+                else:
+                    self.names("sends on link", link)
             case CloseLink(link=link):
                 self.names("closes link", link)
                 if (end := self._links.pop(link, None)) is not None:
@@ -177,13 +178,15 @@ class SimAgent(Node):
                     doomed.die(SIGKILLED)
             case OpenStream(request=request, stream=stream):
                 end, _ = self._asking.pop(request)
+                self.opens(stream)
                 self._streams[stream] = end
                 end.send(("opened",))
                 end.ended = lambda: self._stream_ended(stream)
             case SendEvent(stream=stream, event=event):
-                self.names("sends on stream", stream)
                 if stream in self._streams:
                     self._streams[stream].send(("event", self._number(stream), event))
+                else:
+                    self.names("sends on stream", stream)
             case CloseStream(stream=stream):
                 self.names("closes stream", stream)
                 if (end := self._streams.pop(stream, None)) is not None:

@@ -24,7 +24,7 @@ from mesos_chaos.sim.open_ends import forgotten, gone
 from mesos_chaos.sim.punctual import LOOK_US, Punctuality
 from mesos_chaos.sim.rivals import SimRival
 from mesos_chaos.sim.schedulers import SimScheduler
-from mesos_chaos.sim.unoffered import Unoffered
+from mesos_chaos.sim.unoffered import Unoffered, may_lie
 from mesos_ref.agent import core as agent_core
 from mesos_ref.agent.config import AgentConfig
 from mesos_ref.master import core as master_core
@@ -297,21 +297,32 @@ class SimCluster:
         """Look for what is overdue, now and then."""
         punctuality, now_us = self.judge.punctuality, self.loop.now_us
         for node in self.nodes:
+            if node.incarnation not in punctuality.waiting:
+                continue
             if node.paused:
                 punctuality.excuse(node.incarnation, now_us)
             elif node.alive and not self.late:
                 self.late = punctuality.look(node.incarnation, now_us, node.core.view)
         self._looks += 1
         if self._looks % READ_BACK == 0:
-            self.lost = self.lost or self._unkept() or self._held() or self._astray()
-            self.lost = self.lost or [*gone(self)]
-            self.late = self.late or self._unoffered.look(self._leading())
+            self._look_closely()
         self.loop.after(LOOK_US, self._look)
 
+    def _look_closely(self) -> None:
+        """Whole views and disks, where something was heard or kept since the last time."""
+        stirred = [node for node in self.nodes if node.alive and node.age != node.looked_at]
+        self.lost = self.lost or self._unkept() or self._held(stirred) or self._astray()
+        self.lost = self.lost or [says for node in stirred for says in gone(node)]
+        self.late = self.late or self._unoffered.look(self._leading())
+        for node in stirred:
+            if not node.paused:  # else what it has is looked at when it goes on
+                node.looked_at = node.age
+
     def _leading(self) -> dict[str, tuple[MasterConfig, dict[str, Any]]]:
-        """The masters that lead, and could act: how they are set up, and what they show."""
+        """Masters that lead, could act, and may sit on something: their set-up, and their views."""
         able = [m for m in self.masters.values() if m.leads and m.alive and not m.paused]
-        return {m.incarnation: (m.config, m.core.view()) for m in able}
+        views = {m: m.core.view() for m in able if may_lie(m.core.state)}
+        return {m.incarnation: (m.config, view) for m, view in views.items()}
 
     def _unkept(self) -> list[str]:
         """What agents that have kept something since they were asked would lose or invent."""
@@ -322,7 +333,7 @@ class SimCluster:
 
     def leaks(self) -> list[str]:
         """What is held though it must not be, now that all is quiet (D12)."""
-        found = self._held() + self._astray()
+        found = self._held([node for node in self.nodes if node.alive]) + self._astray()
         found += [f"{n}: {says}" for n, one in self.schedulers.items() for says in one.mistold]
         found += [f"{n}: {says}" for n, one in self.masters.items() for says in one.misanswered]
         return found + forgotten(self) + self._unkept()
@@ -331,15 +342,14 @@ class SimCluster:
         """What cores wanted done that no shell could make sense of."""
         return [f"{node.name}: {says}" for node in self.nodes for says in node.astray]
 
-    def _held(self) -> list[str]:
-        """What the cores hold though they must not, ever, by their own account."""
+    def _held(self, nodes: list[Node]) -> list[str]:
+        """What the cores of processes hold though they must not, ever, by their own account."""
         ask: dict[str, Callable[[Any], list[str]]] = {
             "master": master_core.violations,
             "agent": agent_core.violations,
             "scheduler": scheduler_core.violations,
         }
-        alive = [node for node in self.nodes if node.alive]
-        return [f"{node.name}: {says}" for node in alive for says in ask[node.role](node.core)]
+        return [f"{node.name}: {says}" for node in nodes for says in ask[node.role](node.core)]
 
     def pending(self) -> list[str]:
         """Why it is not settled: a sentence for each thing that is missing."""

@@ -65,6 +65,7 @@ class SimMaster(Node):
         self._streams: dict[str, End[Any]] = {}
         self._asking: dict[str, tuple[End[Any], int]] = {}
         self._sent: dict[str, int] = {}
+        self._new_streams = SimIds(loop.random(f"streams {name}"))
         self._requests = 0
         self._foreign = 0
         self._operators: dict[str, int] = {}  #: requests of operators, and the answers they expect
@@ -119,9 +120,8 @@ class SimMaster(Node):
             return
         request = self._request()
         self._asking[request] = (end, n)
-        new = SimIds(self.loop.random(f"streams {self.name}")).uuid()
+        new = self._new_streams.uuid()
         self._foreign += connection == "ext"
-        self.opens(new)
         number = self._foreign if connection == "ext" else n
         self.hear(heard.Call(request, (connection, number), stream, call, new))
 
@@ -157,22 +157,25 @@ class SimMaster(Node):
         """Do what the core wants done."""
         match effect:
             case SendFrame(link=link, frame=frame):
-                self.names("sends on link", link)
                 if link in self._links:
                     self._links[link].send((self._number(link), frame))
+                else:
+                    self.names("sends on link", link)
             case CloseLink(link=link):
                 self.names("closes link", link)
                 if (end := self._links.pop(link, None)) is not None:
                     end.close()
             case OpenStream(request=request, stream=stream):
                 end, n = self._asking.pop(request)
+                self.opens(stream)
                 self._streams[stream] = end
                 end.send(("answer", n, 200, stream))
                 end.ended = lambda: self._stream_ended(stream)
             case SendEvent(stream=stream, event=event):
-                self.names("sends on stream", stream)
                 if stream in self._streams:
                     self._streams[stream].send(("event", stream, self._number(stream), event))
+                else:
+                    self.names("sends on stream", stream)
             case CloseStream(stream=stream):
                 self.names("closes stream", stream)
                 if (end := self._streams.pop(stream, None)) is not None:

@@ -97,10 +97,13 @@ class Connection(Generic[M]):
         """
         if self._broken:
             return
+        last_us = self._last_us[side]
         if message is None:
-            self._last_us[side] = max(self._last_us[side], self._loose_us[side])
+            last_us = max(last_us, self._loose_us[side])
         self._flight[side].append(message)
-        self._arrive_later(side)
+        due_us = self.network.arrival_us(self._ways[side])
+        self._last_us[side] = due_us = max(due_us, last_us)
+        self.network.loop.at(due_us, self._arrivals[side])
 
     def send_loose(self, side: int, message: M) -> None:
         """Put `message` in flight from `side`, by itself."""
@@ -115,12 +118,6 @@ class Connection(Generic[M]):
             self.network.hold(way, partial(self._arrive_loose, side, message))
         elif not self._broken and self.ends[1 - side].open:
             self.ends[1 - side].hear(message)
-
-    def _arrive_later(self, side: int) -> None:
-        network = self.network
-        due = max(network.arrival_us(self._ways[side]), self._last_us[side])
-        self._last_us[side] = due
-        network.loop.at(due, self._arrivals[side])
 
     def _arrive(self, side: int) -> None:
         flight = self._flight[side]

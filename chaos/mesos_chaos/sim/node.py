@@ -92,12 +92,14 @@ class Node:
         self.paused = False
         self.epoch_us = 0  #: what this life takes for the beginning of virtual time
         self._listener = listener
+        self._ticks = loop.random(f"ticks {name}")
         self._writer: trace.TraceWriter | None = None
         self._timer: Timer | None = None
         self._missed: list[Any] = []
         self._batch = 0
         self._doom: tuple[Moment, Callable[[], None]] | None = None
         self.has_kept = False  #: since somebody last looked
+        self.looked_at: tuple[int, int] | None = None  #: its age when somebody last looked
         self.astray: list[str] = []  #: effects that no shell could make sense of
         self._known: set[str] = set()
         self._came_to_nothing = False  #: what was heard last
@@ -107,6 +109,11 @@ class Node:
     def alive(self) -> bool:
         """Whether a process is there, paused or not."""
         return self.core is not None
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Its life, and how much it has heard in it: while that is the same, so is its core."""
+        return self.life, self._batch
 
     # ---- life ----------------------------------------------------------------------------------
     def set_calendar(self) -> None:
@@ -172,21 +179,25 @@ class Node:
             self._missed.append(event)
             return
         self._batch += 1
-        step = self.core.handle(event, self.loop.now_us)
+        now_us = self.loop.now_us
+        step = self.core.handle(event, now_us)
         self._came_to_nothing = step == NOTHING
         if self._writer is not None:
-            self._writer.record(event, self.loop.now_us, step, self._batch)
+            self._writer.record(event, now_us, step, self._batch)
             self._writer.write()
         self._wake_at(self.core.next_deadline)
-        if self._is_killed(Moment.UNKEPT):
+        if self._doom is not None and self._is_killed(Moment.UNKEPT):
             return
+        to_do = []
         for effect in step.effects:
             if isinstance(effect, Persist):
                 self._keep(effect)
-        if self._is_killed(Moment.UNSENT):
+            else:
+                to_do.append(effect)
+        if self._doom is not None and self._is_killed(Moment.UNSENT):
             return
-        for effect in step.effects:
-            if self.core is not None and not isinstance(effect, Persist):
+        for effect in to_do:
+            if self.core is not None:
                 self.perform(effect)
 
     def _keep(self, effect: Persist) -> None:
@@ -226,7 +237,7 @@ class Node:
 
     def _call_off_late(self, due_us: int) -> None:
         """Now and then the tick comes all the same."""
-        if self.loop.random(f"ticks {self.name}").random() < TOO_LATE:
+        if self._ticks.random() < TOO_LATE:
             life = self.life
             self.loop.at(due_us, lambda: self.hear(self.tick) if self.life == life else None)
 

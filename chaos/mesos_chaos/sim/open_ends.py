@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from mesos_chaos.sim.agents import SimAgent
+from mesos_chaos.sim.masters import SimMaster
+from mesos_chaos.sim.node import Node
+from mesos_chaos.sim.schedulers import SimScheduler
+
 if TYPE_CHECKING:
-    from mesos_chaos.sim.agents import SimAgent
     from mesos_chaos.sim.cluster import SimCluster
-    from mesos_chaos.sim.masters import SimMaster
 
 
 def forgotten(cluster: SimCluster) -> list[str]:
@@ -33,27 +36,26 @@ def forgotten(cluster: SimCluster) -> list[str]:
     return found
 
 
-def gone(cluster: SimCluster) -> Iterator[str]:
-    """A sentence for each connection that is shown though it has ended, and that was told."""
-    for node in cluster.nodes:
-        if not node.alive or node.paused:
-            continue
-        view = node.core.view()
-        match node.role:
-            case "master" if cluster.masters[node.name].leads:
-                master = cluster.masters[node.name]
-                yield from _ended(node.name, "link", master.links, _shown(view, "agents", "link"))
-                shown = _shown(view, "frameworks", "stream")
-                yield from _ended(node.name, "stream", master.streams, shown)
-            case "agent":
-                agent = cluster.agents[node.name]
-                yield from _ended(node.name, "link", agent.links, {view["agent"]["link"]} - {None})
-            case "scheduler":
-                scheduler = cluster.schedulers[node.name]
-                shown = {view["scheduler"]["stream"]} - {None}
-                yield from _ended(node.name, "stream", scheduler.streams, shown)
-            case _:
-                pass  # a standby has no connections
+def gone(node: Node) -> Iterator[str]:
+    """A sentence for each connection that a process goes on with though it was told of its end.
+
+    What the core knows is what it shows, but for the trouble of making a view.  A standby has none.
+    """
+    if not node.alive or node.paused:
+        return
+    knows, name = node.core.state, node.name
+    match node:
+        case SimMaster() if node.leads:
+            links = {agent.link for agent in knows.agents.values()} - {None}
+            streams = {framework.stream for framework in knows.frameworks.values()} - {None}
+            yield from _ended(name, "link", node.links, links)
+            yield from _ended(name, "stream", node.streams, streams)
+        case SimAgent():
+            yield from _ended(name, "link", node.links, {knows.link} - {None})
+        case SimScheduler():
+            yield from _ended(name, "stream", node.streams, {knows.stream} - {None})
+        case _:
+            pass
 
 
 def _of_master(master: SimMaster, misfits: bool) -> Iterator[str]:

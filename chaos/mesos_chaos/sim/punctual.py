@@ -168,6 +168,7 @@ class Punctuality:
     def __init__(self) -> None:
         self._watched: dict[str, Watched] = {}
         self._diallers: dict[str, Dialler] = {}
+        self.waiting: set[str] = set()  #: those that may be late, now or later
 
     def hear(self, incarnation: str, trace: Trace, record: Record) -> None:
         """A process has written a record.  What a scheduler shows may stay for ever."""
@@ -177,6 +178,8 @@ class Punctuality:
                 header = trace.header
                 dialler = self._diallers[incarnation] = Dialler(header.role, header.config)
             dialler.hear(record)
+            if dialler.due_us is not None:
+                self.waiting.add(incarnation)
         if trace.header.role not in WATCHED:
             return
         watched = self._watched.get(incarnation)
@@ -184,6 +187,8 @@ class Punctuality:
             header = trace.header
             watched = self._watched[incarnation] = Watched(header.role, header.config)
         watched.hear(record)
+        if watched.since_us or watched.filters_us:
+            self.waiting.add(incarnation)
 
     def look(self, incarnation: str, now_us: int, view: Callable[[], dict[str, Any]]) -> list[str]:
         """What is overdue at a process that could have acted, and shows `view()`."""
@@ -193,6 +198,8 @@ class Punctuality:
             return [f"{incarnation}: has lost its leader, and does not dial, {late_us / 1e6:.2f} s"]
         watched = self._watched.get(incarnation)
         if watched is None or not (watched.since_us or watched.filters_us):
+            if dialler is None or dialler.due_us is None:
+                self.waiting.discard(incarnation)
             return []
         return [f"{incarnation}: {says}" for says in watched.overdue(now_us, view)]
 

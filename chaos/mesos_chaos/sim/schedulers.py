@@ -96,8 +96,9 @@ class SimScheduler(Node):
     @property
     def finished(self) -> bool:
         """Whether it has nothing left to do; one that leaves has been told that it is removed."""
-        is_gone = self._has_left or not self.workload.leaves
-        return self.items.finished and not self.items.running and is_gone
+        items = self.user.items  # asked after each event
+        done = len(items.done) == self.workload.items and not items.running
+        return done and (self._has_left or not self.workload.leaves)
 
     @property
     def framework(self) -> FrameworkInfo:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mesos_ref.master.config import MasterConfig
+from mesos_ref.master.state import State
 from mesos_ref.wire.v1 import TERMINAL_STATES
 
 TIMES = 3  #: in a row that something is seen lying, until it counts as forgotten
@@ -36,6 +37,29 @@ class Unoffered:
         ]
         self._seen = {says: self._seen.get(says, 0) + 1 for says in lying}
         return [says for says, times in self._seen.items() if times >= TIMES]
+
+
+def may_lie(m: State) -> bool:
+    """Whether anything is free that a claimant has not declined: else no view need be made.
+
+    Here the master's own account of what is free will do, since it is audited at each such look.
+    """
+    claims = [
+        (framework.framework_id, role)
+        for framework in m.frameworks.values()
+        if framework.stream is not None
+        for role in framework.roles
+        if role not in framework.suppressed
+    ]
+    for agent in m.agents.values():
+        if agent.link is not None and agent.free:
+            for claim in claims:
+                for declined in agent.filters.get(claim, ()):
+                    if declined.resources.contains(agent.free):
+                        break
+                else:
+                    return True
+    return False
 
 
 def _of(config: MasterConfig, view: dict[str, Any]) -> Iterator[str]:

@@ -97,6 +97,8 @@ class User:
         self.items = Items(workload, open=list(range(workload.items)))
         self.unruly = workload.unruly
         self._want = workload
+        self._each = Resources.parse(f"cpus:{workload.cpus};mem:{workload.mem_mb}")
+        self._each_on_wire = self._each.to_wire()
         self._dice = dice
         self._places: dict[str, tuple[str, str]] = {}  #: task → agent, executor
         self._anew = ""  #: what its executors are called by besides, since one was gone
@@ -136,8 +138,7 @@ class User:
         return self._wants and not offered
 
     def _tasks(self, offer: Offer) -> list[TaskInfo]:
-        want, custom = self._want, self._want.executor == "custom"
-        each = Resources.parse(f"cpus:{want.cpus};mem:{want.mem_mb}")
+        each, custom = self._each, self._want.executor == "custom"
         left = Resources.from_wire(offer.resources)
         tasks: list[TaskInfo] = []
         while self._wants:
@@ -149,7 +150,7 @@ class User:
             if executor is not None and all(t.executor != executor for t in tasks):
                 left = left - EXECUTOR
             self.items.open.pop(0)
-            tasks.append(self._task(offer, item, each, executor))
+            tasks.append(self._task(offer, item, executor))
         return tasks
 
     def _executor(self, item: int) -> ExecutorInfo:
@@ -160,9 +161,7 @@ class User:
             resources=EXECUTOR.to_wire(),
         )
 
-    def _task(
-        self, offer: Offer, item: int, each: Resources, executor: ExecutorInfo | None
-    ) -> TaskInfo:
+    def _task(self, offer: Offer, item: int, executor: ExecutorInfo | None) -> TaskInfo:
         task_id = self.items.next_attempt(item)
         self._places[task_id] = (offer.agent_id, executor.executor_id if executor else task_id)
         command = CommandInfo(value=self._want.command)
@@ -170,7 +169,7 @@ class User:
             name=task_id,
             task_id=task_id,
             agent_id=offer.agent_id,
-            resources=each.to_wire(),
+            resources=self._each_on_wire,
             executor=executor,
             command=command if executor is None else None,
             data=None if executor is None else self._want.command.encode(),
