@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.growing_slowly import LOST, NODE, TRY, grow, rehash, slots
+from mesos_spec.tools.search.fast.growing_slowly import (
+    LOST,
+    NODE,
+    SPARE,
+    TRY,
+    grow,
+    rehash,
+    slots,
+)
 from mesos_spec.tools.search.fast.layout import MARK
 from mesos_spec.tools.search.fast.tables import UNASKED
 from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
 
 __all__ = [
-    "again", "check", "expand", "grow", "index", "look_up", "parent_of", "rehash", "widen",
+    "SPARE", "again", "check", "expand", "grow", "index", "look_up", "parent_of", "rehash", "widen",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -27,8 +35,8 @@ U = np.uint64
 _K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
 LOW, HIGH = U(0xFFFFFFFF), U(0xFFFFFFFF00000000)
 STALE = -3  #: a row to look up again
-BATCH = 1 << 16  #: successors collected at once: of few, a call of numpy costs more than its work
-AT_ONCE = 1 << 15  #: look-ups done side by side: what is known of so many stays in a near cache
+BATCH = 3 << 15  #: successors collected at once: of few, a call of numpy costs more than its work
+AT_ONCE = 1 << 16  #: look-ups done side by side: what is known of so many stays in a near cache
 
 
 # ---- states, and the table to know them again -------------------------------------------------
@@ -119,29 +127,41 @@ def _same(states: Array, some: Array, others: Array) -> Array:
 
 
 # ---- decision trees, and the rows at their leaves ---------------------------------------------
-def walk(states: Array, at: Array, ref: Array, trees: Any, runs: Sequence[int] = ()) -> Array:
-    """The row each of some states comes to from its root; below 0 if to none yet.
+def walk(states: Array, at: Array, tree: Array, trees: Any, runs: Sequence[int] = ()) -> Array:
+    """The row each of some states comes to, in a tree each; from `LOST` on if to none yet.
 
-    States that lack the same edge come to the same negative number.  From one of `runs` to the
-    next, all have the same root.
+    States that lack the same edge come to the same number.  From one of `runs` to the next, all
+    have the same tree.
     """
     words, here = states.reshape(-1), at * states.shape[1]
-    found = np.where(ref < 0, LOST, ref)
+    roots = np.where(trees[0] < 0, LOST + LEAF, trees[0])
+    found = roots.take(tree)
     for lo, hi in pairwise(runs):
-        if lo < hi and 0 <= ref[lo] < LEAF:
-            found[lo:hi] = _step(words, here[lo:hi], ref[lo : lo + 1], trees)
-    going = np.flatnonzero(_is_going(found))
-    for lo in range(0, len(going), AT_ONCE):
-        on = going[lo : lo + AT_ONCE]
-        while len(on):
-            found[on] = to = _step(words, here.take(on), found.take(on), trees)
-            on = on.take(np.flatnonzero(_is_going(to)))
+        if lo < hi and found[lo] < LEAF:
+            found[lo:hi] = _step(words, here[lo:hi], found[lo : lo + 1], trees)
+    on, few = np.flatnonzero(found < LEAF), AT_ONCE // 16
+    while len(on):
+        later = []  # of few, a call of numpy costs more than its work: they are put together
+        for lo in range(0, len(on), AT_ONCE):
+            some = on[lo : lo + AT_ONCE]
+            while len(some) > few:
+                some = _go_on(words, here, some, found, trees)
+            later.append(some)
+        on = np.concatenate(later)
+        while 0 < len(on) <= few:
+            on = _go_on(words, here, on, found, trees)
     found -= LEAF
     return found
 
 
+def _go_on(words: Array, here: Array, on: Array, found: Array, trees: Any) -> Array:
+    """Take a step from the nodes that some have `found`; which of them are to go on."""
+    found[on] = to = _step(words, here.take(on), found.take(on), trees)
+    return on.take(np.flatnonzero(to < LEAF))
+
+
 def _step(words: Array, here: Array, ref: Array, trees: Any) -> Array:
-    """Where edges lead to from nodes: to a node, to a leaf, or, below all of them, to none.
+    """Where edges lead to from nodes: to a node, to a leaf, or, beyond all of them, to none.
 
     Where another edge is in the way, it is the same node with one try more.
     """
@@ -157,14 +177,8 @@ def _step(words: Array, here: Array, ref: Array, trees: Any) -> Array:
     if not to.all():
         lost = np.flatnonzero(to == 0)
         one = ref if len(ref) == 1 else ref.take(lost)
-        found[lost] = LOST - slots(one & NODE, key.take(lost), U(2))
+        found[lost] = LOST + LEAF + slots(one & NODE, key.take(lost), U(2))
     return found
-
-
-def _is_going(ref: Array) -> Array:
-    """Which are nodes, with any number of tries."""
-    going: Array = (ref - LOST).view(U) - U(1) < U(LEAF - LOST - 1)
-    return going
 
 
 def settle(states: Array, first: Array, rows: Array, stale: Array, look: Any) -> list[Array]:
@@ -200,8 +214,8 @@ def _find(states: Array, number: Array, rows: Array, stale: Array, trees: Any) -
     many = np.count_nonzero(by_group, axis=1)
     group = np.repeat(np.arange(len(many)), many)
     at = np.flatnonzero(by_group) - group * len(rows)
-    row = walk(states, at, trees[0].take(group), trees, [0, *many.cumsum().tolist()])
-    bad = np.flatnonzero(row < 0)
+    row = walk(states, at, group, trees, [0, *many.cumsum().tolist()])
+    bad = np.flatnonzero(row >= LOST)
     missed = np.stack([number.take(at.take(bad)), group.take(bad), row.take(bad)], axis=1)
     row[bad] = UNKNOWN
     rows.reshape(-1)[at * rows.shape[1] + group] = row
@@ -293,9 +307,11 @@ def successors(
 
 def _unserved(whose: Array, row: Array, row_need: Array, row_got: Array) -> int:
     """The first of some states (`whose`, in order) with a row that needs what none gets, or -1."""
-    if not len(whose):
-        return -1
+    some = np.flatnonzero((row_need | row_got).any(axis=1).take(row))
+    whose, row = whose.take(some), row.take(some)
     begin = np.flatnonzero(np.diff(whose, prepend=-1))
+    if not len(begin):
+        return -1
     first = len(begin)
     for w in range(row_need.shape[1]):
         need = np.bitwise_or.reduceat(row_need[:, w].take(row), begin)
@@ -325,8 +341,8 @@ def _check(states: Array, whose: Array, effect: Array, know: Any, unsure: Array)
     at = np.repeat(begin.take(effect) - (each.cumsum() - each), each)
     at += np.arange(len(step))
     asked = check_of.take(at)
-    row = walk(states, whose.take(step), trees[0].take(asked), trees)
-    bad = np.flatnonzero(row < 0)
+    row = walk(states, whose.take(step), asked, trees)
+    bad = np.flatnonzero(row >= LOST)
     lost, first = np.unique(step[bad], return_index=True)
     at, bad = at[bad[first]], bad[first]
     n = len(lost)

@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Cells)
 Array = NDArray[Any]
 
 REGROUP = (5_000, 40_000, 400_000)  #: states at which questions are grouped anew
-STRETCH = 1 << 14  #: states given to the kernel at once
+STRETCH = 1 << 15  #: states given to the kernel at once
 AT_ONCE = 1 << 17  #: the same where two cores share them
 STALE = -3
 

@@ -57,6 +57,7 @@ class Trees:
 
     def __init__(self, kernel: ModuleType, layout: Layout, trees: int = 0) -> None:
         self.kernel = kernel
+        self.spare = getattr(kernel, "SPARE", 2)  # slots for each edge, at least
         self.items, self.flat = array("q"), array("q")  # five numbers each; paths, one by one
         self.longest = 0  # of all paths to a leaf together
         self._clear(layout)
@@ -131,7 +132,7 @@ class Trees:
             )
 
     def _room_for_edges(self, more: int) -> None:
-        while 2 * (int(self.used[2]) + more + 1) > 1 << self.size:
+        while self.spare * (int(self.used[2]) + more + 1) > 1 << self.size:
             self.size += 1
             old, self.edges = self.edges, self._no_edges()
             self.kernel.rehash(*old, *self.edges, np.uint64(64 - self.size))
