@@ -57,6 +57,8 @@ class Cluster(Strict):
     #: Calls of executors of a framework's own overtake each other, as they do on several
     #: connections (in simulation).
     unordered_calls: bool = False
+    #: A process that ends, or is killed, takes up to so long until it is gone (in simulation).
+    slow_ends_s: float = Field(default=0.0, ge=0, le=60)
     #: Wall clocks of processes differ by up to so much; timers do not (in simulation).
     clock_skew_s: float = Field(default=0.0, ge=0, le=1e6)
 
@@ -76,6 +78,9 @@ class Workload(Strict):
     #: Now and then it kills a task, asks for what it knows, suppresses and revives, and leaves an
     #: offer unanswered (in simulation).
     unruly: bool = False
+    #: It tries an item again at once, and under the task id of before if that task's end is
+    #: acknowledged (in simulation).
+    same_ids: bool = False
     #: It declines what it has no use for until it asks again (REVIVE), which it does when it wants
     #: offers and none come; else what it declined comes back within seconds (in simulation).
     patient: bool = False

@@ -91,6 +91,8 @@ MEANING = {
     "misfits": "agents too old to join (simulation only)",
     "uneven": "whether the n-th agent has n times the processors (simulation only)",
     "held_back": "so many messages, drawn from the seed, arrive up to 2 s late (simulation only)",
+    "slow_ends_s": "executors that end, or are killed, are gone up to so much later "
+    "(simulation only)",
     "unordered_calls": "calls of executors of a framework's own overtake each other, up to 200 ms "
     "(simulation only)",
     "clock_skew_s": "wall clocks of processes, drawn from the seed, differ by up to so much; "
@@ -104,6 +106,7 @@ MEANING = {
     "leaves": "it has itself removed when its items are done (simulation only)",
     "patient": "it refuses for long what it has no use for, and revives (simulation only)",
     "executor": "one of its own for each task, or one of the framework's (simulation only)",
+    "same_ids": "it tries an item again at once, under the id of before (simulation only)",
     "stillborn": "so many of its executors start and never subscribe (simulation only)",
     "rivals": "how often another scheduler takes its framework over (simulation only)",
     "kind": "what is done",

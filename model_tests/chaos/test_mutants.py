@@ -27,6 +27,7 @@ from mesos_chaos.mutants.hunt import FAILED, Hunt, Rules
 from mesos_chaos.mutants.hunter import Hunter
 from mesos_chaos.mutants.live import hunt_live
 from mesos_chaos.mutants.tries import SEEDS_WHERE
+from mesos_chaos.mutants.usable import why_unusable
 from mesos_chaos.plan import shipped
 from mesos_chaos.search.breaking import Catch
 
@@ -35,10 +36,7 @@ SIMULATED = {name for name, mutant in MUTANTS.items() if 1 in mutant.tiers}
 BUDGET_S = 60.0
 
 #: Mutants that nothing catches within the budget, and why that is so.
-SURVIVORS: dict[str, str] = {
-    "second_kill_is_swallowed": "a KILL that its executor never got comes again when it subscribes",
-    "executor_is_assumed_absent": "no plan has yet used an id again while its executor was ending",
-}
+SURVIVORS: dict[str, str] = {}
 #: Mutants that are caught, but not by one of the first plans: `make bulk` hunts these.
 LATE = {
     "grace_has_no_end",
@@ -207,6 +205,42 @@ def test_mutants_of_a_folder_are_found(tmp_path: Path) -> None:
     assert list(mutants_in(tmp_path)) == ["mine"]
 
 
+def test_a_folder_without_mutants_or_with_one_id_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MutantError, match="is no folder"):
+        mutants_in(tmp_path / "absent")
+    with pytest.raises(MutantError, match="there are no mutants in"):
+        mutants_in(tmp_path)
+    (tmp_path / "a.toml").write_text(GOOD)
+    (tmp_path / "b.toml").write_text(GOOD)
+    with pytest.raises(MutantError, match=r"b\.toml: id: another file of .* is called mine, too"):
+        mutants_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"module": "mesos_ref.nowhere"}, "there is no module mesos_ref.nowhere"),
+        ({"module": "mesos_ref.nowhere.at_all"}, "there is no module mesos_ref.nowhere.at_all"),
+        ({"old": "m.act"}, "its old text occurs"),
+        ({"new": "task.killed ="}, "is no Python: line"),
+        ({"new": "task.killed = True"}, "its new text is its old one"),
+        ({"where": ("no_such_scenario",)}, "where: no scenario 'no_such_scenario'"),
+    ],
+)
+def test_a_mutant_that_fits_nothing_is_told_before_it_is_hunted(
+    changes: dict[str, object], told: str
+) -> None:
+    mutant = parse_mutant(GOOD, "good.toml")
+    assert why_unusable(mutant) is None
+    why = why_unusable(mutant.model_copy(update=changes))
+    assert why is not None
+    assert told in why
+
+
+def test_all_shipped_mutants_are_usable() -> None:
+    assert [why for mutant in MUTANTS.values() if (why := why_unusable(mutant))] == []
+
+
 # ---- generic ones --------------------------------------------------------------------------------
 
 SOURCE = """
@@ -277,6 +311,20 @@ def test_the_command_reports_a_folder_of_anybodys_mutants(
     assert rows["mine"].keys() >= {"id", "tiers", "caught", "property", "plans", "cpu_s", "size"}
     assert main(["mutants", "--from", str(tmp_path), "--only", "nonesuch"]) == 5
     assert "there are harmless, mine" in capsys.readouterr().err
+
+
+def test_the_command_tells_what_it_cannot_hunt_and_hunts_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    stale = GOOD.replace('"mine"', '"stale"').replace("task.killed = True", "was.there = 1")
+    (tmp_path / "stale.toml").write_text(stale)
+    assert main(["mutants", "--from", str(tmp_path), "--budget-s", "20"]) == 5
+    said = capsys.readouterr().out
+    assert "caught   mine" in said
+    assert "UNFIT    stale" in said
+    assert "1 of 2 mutants caught; 1 could not be hunted" in said
+    assert main(["mutants", "--from", str(tmp_path / "absent")]) == 5
 
 
 @pytest.mark.bulk

@@ -35,6 +35,7 @@ DIALLED = [does(0, "turn_to"), dials(50, "l1")]
     [
         ([does(0, "turn_to")], None),  # there may be executors of before to wait for
         (DIALLED, None),
+        ([dials(50, "l1"), ends(100, "l1")], 300),  # to a leader that it knew: no turn, one wait
         ([*DIALLED, ends(100, "another")], None),
         ([*DIALLED, ends(100, "l1")], 300),  # it has failed once, so the wait is twice as long
         ([*DIALLED, closes(100, "l1")], 300),

@@ -232,7 +232,8 @@ def the_end_of_an_executor_is_told(
     key = head[0].executor
     stream = before.frameworks[epoch, key.framework].stream or NO_STREAM
     heard = said_on(before, after, stream)
-    return stream == NO_STREAM or heard == (Failure(agent, key.executor, head[0].status),)
+    status = -1 if head[0].status is None else head[0].status
+    return stream == NO_STREAM or heard == (Failure(agent, key.executor, status),)
 
 
 ALWAYS = tuple(claim for claim in list(vars().values()) if isinstance(claim, Always))

@@ -381,9 +381,13 @@ class TaskUpdate:
     uuid: Uuid | None = None
 
 
+#: What a FAILURE says of an executor whose exit status nobody knows, as one that never started.
+UNKNOWN_STATUS = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """FAILURE: an executor has ended; or, without one, an agent is gone."""
+    """FAILURE: an executor has ended, with a status; or, without one, an agent is gone."""
 
     agent: AgentId
     executor: str | None = None

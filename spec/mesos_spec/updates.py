@@ -13,6 +13,7 @@ from mesos_spec.ids import AgentId, Epoch, ExecutorKey, LineId
 from mesos_spec.kernel import action, receive, require
 from mesos_spec.masters import enter, is_subscribed, release, strike
 from mesos_spec.messages import (
+    UNKNOWN_STATUS,
     Ack,
     Acknowledge,
     EndExecutor,
@@ -107,7 +108,8 @@ def may_be_acknowledged(s: State, epoch: Epoch, call: Acknowledge) -> bool:
 def lose_executor(s: State, epoch: Epoch, agent: AgentId) -> None:
     """An executor has ended: what it took is free, and its framework is told (EXE-6).
 
-    Its tasks are not touched: their own updates will come.
+    A FAILURE that names an executor has a status, if only the one that stands for none.  Its tasks
+    are not touched: their own updates will come.
     """
     heard = receive(s.up[link_of(s, epoch, agent)], Exited)
     require(heard.executor in s.executors[epoch, agent], "the master knows the executor")
@@ -117,7 +119,8 @@ def lose_executor(s: State, epoch: Epoch, agent: AgentId) -> None:
     known = s.executors[epoch, agent][heard.executor]
     s.executors[epoch, agent] -= heard.executor
     release(s, epoch, framework, known.role, known.resources)
-    tell_framework(s, epoch, framework, Failure(agent, executor, heard.status))
+    status = UNKNOWN_STATUS if heard.status is None else heard.status
+    tell_framework(s, epoch, framework, Failure(agent, executor, status))
 
 
 @action("calls down", by="master", cites=("KIL-8", "S13"), epoch=epochs, line=lines_to)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -38,9 +39,13 @@ a mutant is hunted with those that reach its own, and a generic one that none re
 With --into, rows are written as they come; what is there already, of the same text, is not hunted
 again, unless it survived a smaller budget.
 
-  exit codes: 0 all were caught · 1 one survived · 5 wrong use
+One that fits nothing (its old text is not there once, a scenario it names is none) is told as
+UNFIT, and is neither caught nor a survivor.
+
+  exit codes: 0 all were caught · 1 one survived · 5 wrong use, or one was not hunted
 """
 MANY_GENERIC = 300
+WIDE = 119  #: columns of what is told of a hunt
 SURVEYED = 240  #: plans of a survey
 
 
@@ -79,7 +84,9 @@ def add(subparsers: Any, help_text: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every mutant was caught, 1 if one survived."""
+    """0 if every mutant was caught, 1 if one survived, 5 if one could not be hunted."""
+    from mesos_chaos.mutants.hunt import FAILED
+
     try:
         chosen = _chosen(args)
     except MutantError as error:
@@ -95,11 +102,13 @@ def run(args: argparse.Namespace) -> int:
             print(_text(found), flush=True)
     rows = [row for row in map(ledger.row, chosen) if row is not None]
     caught = sum(bool(row["caught"]) for row in rows)
+    unfit = sum(row["property"].startswith(FAILED) for row in rows)
     if args.json:
-        print(json.dumps({"mutants": rows, "caught": caught}))
+        print(json.dumps({"mutants": rows, "caught": caught, "unfit": unfit}))
     else:
-        print(f"{caught} of {len(rows)} mutants caught")
-    return 0 if caught == len(rows) else 1
+        besides = f"; {unfit} could not be hunted" if unfit else ""
+        print(f"{caught} of {len(rows)} mutants caught{besides}")
+    return EXIT_USAGE if unfit else 0 if caught == len(rows) else 1
 
 
 def _chosen(args: argparse.Namespace) -> list[Mutant]:
@@ -119,9 +128,10 @@ def _chosen(args: argparse.Namespace) -> list[Mutant]:
 
 def _hunts(args: argparse.Namespace, mutants: list[Mutant]) -> Iterator[tuple[Mutant, Hunt]]:
     """Hunt them all, some at once, in their order."""
-    from mesos_chaos.mutants.hunt import Rules
+    from mesos_chaos.mutants.hunt import FAILED, Hunt, Rules
     from mesos_chaos.mutants.hunter import Hunter
     from mesos_chaos.mutants.live import hunt_live
+    from mesos_chaos.mutants.usable import why_unusable
 
     rules = Rules(
         budget_s=args.budget_s,
@@ -143,6 +153,8 @@ def _hunts(args: argparse.Namespace, mutants: list[Mutant]) -> Iterator[tuple[Mu
             free.put(one)
 
         def hunted(mutant: Mutant) -> Hunt:
+            if (why := why_unusable(mutant)) is not None:
+                return Hunt(id=mutant.id, caught=False, property=f"{FAILED}{why}")
             if shells or 1 not in mutant.tiers:
                 return hunt_live(mutant, rules, args.tier or min(mutant.tiers))
             hunter = free.get()
@@ -167,12 +179,16 @@ def _keep(folder: Path, found: Hunt) -> None:
 
 def _text(found: Hunt) -> str:
     """What came of one hunt, for people."""
-    word = "caught  " if found.caught else "SURVIVED"
+    from mesos_chaos.mutants.hunt import FAILED
+
+    unfit = found.property.startswith(FAILED)
+    word = "caught  " if found.caught else "UNFIT   " if unfit else "SURVIVED"
     effort = f"{found.plans:>4} plans {found.cpu_s:6.1f} s"
     plan = f"  {found.strategy} {found.scenario} #{found.seed} {found.kind}" if found.caught else ""
     lines = [f"{word} {found.id:<34} {effort}{plan}"]
     if found.property:
-        lines.append(f"{'':9}{found.property[:110]}")
+        says = found.property.removeprefix(FAILED)
+        lines += textwrap.wrap(says, WIDE, initial_indent=f"{'':9}", subsequent_indent=f"{'':9}")
     lines += [f"{'':9}no catch: {p} does not settle without it either" for p in found.restless]
     return "\n".join(lines)
 

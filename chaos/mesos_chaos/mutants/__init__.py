@@ -57,11 +57,17 @@ def parse_mutant(text: str, name: str) -> Mutant:
 
 
 def mutants_in(folder: Path) -> dict[str, Mutant]:
-    """All mutants of a folder, by id.  Raises `MutantError`."""
-    found = {}
+    """All mutants of a folder, by id.  Raises `MutantError`, also if there are none."""
+    found: dict[str, Mutant] = {}
+    if not folder.is_dir():
+        raise MutantError(f"{folder} is no folder")
     for path in sorted(folder.glob("*.toml")):
         mutant = parse_mutant(path.read_text(), str(path))
+        if mutant.id in found:
+            raise MutantError(f"{path}: id: another file of {folder} is called {mutant.id}, too")
         found[mutant.id] = mutant
+    if not found:
+        raise MutantError(f"there are no mutants in {folder}: none of its files ends in .toml")
     return found
 
 

@@ -77,12 +77,14 @@ FEATURES = (
     "foreign",
     "rivals",
     "scarce",
+    "slow-ends",
     "stillborn",
     "two",
     "uneven",
     "unruly",
     *TIMERS,
 )
+SLOW_ENDS_S = (0.5, 3.0)  #: until executors are gone
 SCARCE_MB = 64  #: memory for two tasks, while there are processors for more
 
 
@@ -126,7 +128,7 @@ OF_TIERS: dict[int, Taste] = {
 }
 #: Plans in which frameworks that nobody here wrote have a cluster nearly to themselves.
 STRANGERS = Taste(
-    features=("custom", "scarce", "uneven", *TIMERS),
+    features=("custom", "scarce", "slow-ends", "uneven", *TIMERS),
     sure=("foreign",),
     most_faults=2,
     most_items=1,
@@ -153,13 +155,17 @@ def draw_plan(dice: Dice, taste: Taste = EVERYTHING) -> Plan:
     two = taste.has(dice, "two", 0.4)
     names = ("alpha", "beta") if two else ("alpha",)
     many = dice.between(0, taste.most_faults)
-    return Plan(
+    plan = Plan(
         cluster=draw_cluster(dice, taste),
         workload=[draw_workload(dice, taste, name) for name in names],
         fault=draw_faults(dice, taste, names, many),
         expect=Expect(settles_within_s=SETTLES_S),
         seed=dice.between(0, 9_999),
     )
+    if not taste.has(dice, "slow-ends", 0.2):
+        return plan
+    late = {"slow_ends_s": dice.pick(SLOW_ENDS_S)}
+    return plan.model_copy(update={"cluster": plan.cluster.model_copy(update=late)})
 
 
 def draw_cluster(dice: Dice, taste: Taste = EVERYTHING) -> Cluster:

@@ -54,9 +54,9 @@ class OnlineJudge:
     a violation is found that many records late, and is the same.
     """
 
-    def __init__(self, keep_lines: bool = False, at_once: int = 1) -> None:
+    def __init__(self, keep_lines: bool = False, at_once: int = 1, ends_late_us: int = 0) -> None:
         self.judge = Judge(WHOLE, Bounds())
-        self.punctuality = Punctuality()
+        self.punctuality = Punctuality(ends_late_us)
         self.violation: Violation | None = None
         self.seen: dict[str, int] = {}  #: how often each `role.action` was claimed
         self.lines: dict[str, list[bytes]] | None = {} if keep_lines else None
@@ -154,7 +154,7 @@ class SimCluster:
         loop = Loop(plan.seed, round(plan.cluster.clock_skew_s * SECOND_US))
         want = plan.cluster
         network = Network(loop, held_back=want.held_back, unordered=want.unordered_calls)
-        judge = OnlineJudge(keep_lines, at_once=JUDGED_AT_ONCE)
+        judge = OnlineJudge(keep_lines, JUDGED_AT_ONCE, round(want.slow_ends_s * SECOND_US))
         election = Election(loop, round(plan.cluster.lease_s * SECOND_US))
         self = cls(plan, loop, network, judge, election, judge if judged else None)
         self._make_masters()
@@ -207,8 +207,9 @@ class SimCluster:
         stillborn = {workload.name: workload.stillborn for workload in self.plan.workload}
         for name, chosen in configs.items():
             agent = SimAgent(
-                self.loop, self.network, name, chosen, self.listener, self.masters, stillborn
-            )
+                self.loop, self.network, name, chosen, self.listener, self.masters, stillborn,
+                round(want.slow_ends_s * SECOND_US),
+            )  # fmt: skip
             self.agents[name] = agent
             self.election.seen.append(self._detector(agent))
             agent.start()

@@ -25,6 +25,7 @@ CRASHED = 1 << 8
 
 # How often it falters, as shares of the occasions.
 NEVER_SUBSCRIBES = 0.12
+NEVER_STARTS = 0.5  #: of those that are stillborn
 IGNORES_SHUTDOWN = 0.2
 CRASHES = 0.03  #: of all tasks that end
 RECONNECTS = 0.05  #: of all tasks that end
@@ -62,6 +63,8 @@ class CustomExecutor(SimExecutor):
         workload = self.executor_id.partition(".")[0]
         if self.agent.stillborn.get(workload, 0) > 0:
             self.agent.stillborn[workload] -= 1
+            if self.dice.random() < NEVER_STARTS:
+                self.die(None)  # and nobody knows a status
         elif self.dice.random() >= NEVER_SUBSCRIBES:
             self._subscribe()
 

@@ -47,6 +47,8 @@ class Dialler:
         for sent in record.sent:
             if sent.do == "connect":
                 self.due_us, self._stream = None, None
+                if self.role == "agent":  # after a wait, though a leader it knew is no turn
+                    self._failures = max(1, self._failures)
                 self._dialled = sent.link or sent.connection
             elif sent.do == "stop":
                 self.due_us = self._dialled = None

@@ -23,6 +23,7 @@ from mesos_ref.step import Effect
 from mesos_ref.wire.v1 import TaskInfo
 
 DIAL_US = 1_000  #: until a dead agent's refusal is noticed
+ENDS_US = 1_000  #: until a command ends that was signalled
 LINGERS = 0.1  #: the share of executors that take their time to end
 LINGERS_US = 400_000
 STUTTERS = 0.03  #: the share of updates that an executor repeats
@@ -37,6 +38,8 @@ class Host(Protocol):
     ran: list[tuple[str, str]]
     #: How many executors of each workload are yet to fail to subscribe.
     stillborn: dict[str, int]
+    #: How long a process that ends, or is killed, may take until it is gone.
+    slow_ends_us: int
 
     @property
     def alive(self) -> bool:
@@ -59,6 +62,7 @@ class SimExecutor(ABC):
         self.agent = agent
         self.container = start.container
         self.checkpoint = start.checkpoint
+        self.shutdown_grace_us = start.shutdown_grace_us
         self.framework_id, self.executor_id = start.framework_id, start.executor_id
         self.alive = True
         self.dice = agent.loop.random(f"executor {start.container}")
@@ -152,7 +156,9 @@ class CommandExecutor(SimExecutor):
                 if self._command is not None:
                     self._command.cancel()
                     ended = heard.CommandEnded(signal=signal)
-                    self._command = self.agent.loop.after(1_000, lambda: self._hear(ended))
+                    most_us = self.agent.slow_ends_us
+                    late_us = ENDS_US + (self.dice.randint(0, most_us) if most_us else 0)
+                    self._command = self.agent.loop.after(late_us, lambda: self._hear(ended))
             case wanted.Exit(code=code):
                 if self.dice.random() < LINGERS:
                     ends_us = self.dice.randint(0, LINGERS_US)

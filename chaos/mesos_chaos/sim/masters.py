@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from mesos_chaos.sim.answered import due_of_master
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.network import End, Network
 from mesos_chaos.sim.node import Listener, Node, SimIds
@@ -69,6 +70,7 @@ class SimMaster(Node):
         self._requests = 0
         self._foreign = 0
         self._operators: dict[str, int] = {}  #: requests of operators, and the answers they expect
+        self._due: dict[str, int] = {}  #: requests of schedulers, and the answers they expect
         self.misanswered: list[str] = []
 
     def start(self) -> None:
@@ -94,7 +96,7 @@ class SimMaster(Node):
         super().kill()
         self.leads = False
         self._links, self._streams, self._asking, self._sent = {}, {}, {}, {}
-        self._operators = {}
+        self._operators, self._due = {}, {}
         self.network.drop_node(self.name)
 
     # ---- agents --------------------------------------------------------------------------------
@@ -123,6 +125,8 @@ class SimMaster(Node):
         new = self._new_streams.uuid()
         self._foreign += connection == "ext"
         number = self._foreign if connection == "ext" else n
+        if not self.paused:  # else it may be otherwise when this is heard
+            self._due[request] = due_of_master(self.core.state, stream, call)
         self.hear(heard.Call(request, (connection, number), stream, call, new))
 
     @property
@@ -169,6 +173,7 @@ class SimMaster(Node):
                 end, n = self._asking.pop(request)
                 self.opens(stream)
                 self._streams[stream] = end
+                self._check(request, 200)
                 end.send(("answer", n, 200, stream))
                 end.ended = lambda: self._stream_ended(stream)
             case SendEvent(stream=stream, event=event):
@@ -183,6 +188,7 @@ class SimMaster(Node):
             case Answer(request=request, status=status, body=body):
                 if request in self._asking:
                     end, n = self._asking.pop(request)
+                    self._check(request, status)
                     end.send(("answer", n, status, body))
                 elif (right := self._operators.pop(request, status)) != status:
                     says = f"an operator's teardown was answered with {status}, not {right}"
@@ -191,6 +197,10 @@ class SimMaster(Node):
                 self._doubts(self)
             case _:
                 super().perform(effect)
+
+    def _check(self, request: str, status: int) -> None:
+        if (due := self._due.pop(request, status)) != status:
+            self.misanswered.append(f"a call was answered with {status}, not {due}")
 
     def _stream_ended(self, stream: str) -> None:
         if self._streams.pop(stream, None) is not None:

@@ -27,6 +27,7 @@ class Watched:
 
     role: str
     config: dict[str, Any]
+    ends_late_us: int = 0  #: how long a process that was killed may take until it is gone
     since_us: dict[str, int] = field(default_factory=dict)
     resent: dict[str, int] = field(default_factory=dict)
     failover_us: dict[str, int] = field(default_factory=dict)  #: of each framework, as it asked
@@ -116,7 +117,7 @@ class Watched:
             case "master", "frameworks" if value["standing"] == "disconnected":
                 return self.failover_us.get(key.partition("/")[2])
             case "agent", "executors" if value["phase"] == "terminating":
-                names = ["executor_shutdown_grace_us"]
+                return int(self.config["executor_shutdown_grace_us"]) + self.ends_late_us
             case "agent", "executors" if value["phase"] == "registering":
                 names = ["executor_registration_timeout_us", "executor_reregistration_timeout_us"]
             case _:
@@ -165,7 +166,9 @@ def _updates_sent(record: Record) -> Iterator[str]:
 class Punctuality:
     """All processes of a run, by incarnation."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends_late_us: int = 0) -> None:
+        """`ends_late_us`: how long executors that were killed may take until they are gone."""
+        self._ends_late_us = ends_late_us
         self._watched: dict[str, Watched] = {}
         self._diallers: dict[str, Dialler] = {}
         self.waiting: set[str] = set()  #: those that may be late, now or later
@@ -185,7 +188,8 @@ class Punctuality:
         watched = self._watched.get(incarnation)
         if watched is None:
             header = trace.header
-            watched = self._watched[incarnation] = Watched(header.role, header.config)
+            made = Watched(header.role, header.config, self._ends_late_us)
+            watched = self._watched[incarnation] = made
         watched.hear(record)
         if watched.since_us or watched.filters_us:
             self.waiting.add(incarnation)

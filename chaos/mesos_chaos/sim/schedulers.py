@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mesos_chaos.plan import Workload
+from mesos_chaos.sim.delivered import misdelivered, misgreeted
 from mesos_chaos.sim.loop import SECOND_US, Loop
 from mesos_chaos.sim.masters import SimMaster
 from mesos_chaos.sim.network import End, Network
@@ -66,6 +67,8 @@ class SimScheduler(Node):
         self.error: str | None = None  #: why it has stopped
         self.mistold: list[str] = []  #: what it was told, though it is not so
         self._given: set[tuple[str, bytes]] = set()  #: updates that this life's user's code has
+        self._delivered: list[wire.Event] = []  #: to the user's code, of what was heard last
+        self._dialled: dict[str, str] = {}  #: connection → the master that it dialled
         self._whims = MOST_WHIMS
         self._has_left = False
         self._answering = 0  #: the status of the answer that it hears just now
@@ -156,6 +159,7 @@ class SimScheduler(Node):
                 if self._end is not None and self._end[0] == connection:
                     self._end = None
             case Deliver(event=event):
+                self._delivered.append(event)
                 self._use(event)
             case Stop(error=error):
                 self._has_left = error is None and self.workload.leaves
@@ -180,6 +184,7 @@ class SimScheduler(Node):
         ends: tuple[End[Any], End[Any]] = self.network.connect(self.name, master.name)
         near, far = ends
         self._end, self._stream = (connection, near), None
+        self._dialled[connection] = master.name
         self._ends[connection] = connection, near
         near.hear = lambda said: self._told(connection, *said)
         near.ended = lambda: self._ended(connection)
@@ -191,7 +196,7 @@ class SimScheduler(Node):
             stream, n, event = rest
             if event.update is not None and event.update.status.state == "TASK_UNREACHABLE":
                 self._may_wake_idly = 1
-            self.hear(heard.EventHeard(stream, n, event))
+            self._hear_event(connection, stream, n, event)
             return
         n, status, text = rest
         if n != 0:
@@ -206,6 +211,17 @@ class SimScheduler(Node):
             if connection in self._ends:
                 self._ends.pop(connection)[1].close()
             self.hear(heard.SubscribeFailed(connection, status, text))
+
+    def _hear_event(self, connection: str, stream: str, n: int, event: wire.Event) -> None:
+        """Hear it, and see what of it comes to the user's code."""
+        status = None if event.update is None else event.update.status
+        is_known = status is not None and (status.task_id, status.uuid) in self._given
+        if event.subscribed is not None:
+            self.mistold += misgreeted(event.subscribed, self._dialled.get(connection, ""))
+        self._delivered.clear()
+        self.hear(heard.EventHeard(stream, n, event))
+        if self.core is not None and not self._came_to_nothing:
+            self.mistold += misdelivered(event, is_known, self._delivered)
 
     @property
     def streams(self) -> list[str]:
@@ -239,7 +255,11 @@ class SimScheduler(Node):
             if status.uuid is not None:
                 self._note(status.task_id, status.uuid)
                 seen = heard.Seen(status.task_id, status.agent_id or "", status.uuid)
-                self._soon(self._ponder_us(), lambda: self.hear(seen))
+                self._soon(self._ponder_us(), lambda: self._seen(seen))
+
+    def _seen(self, seen: heard.Seen) -> None:
+        self.hear(seen)
+        self.items.ends.discard(seen.task_id)
 
     def _leave_if_done(self) -> None:
         if self.workload.leaves and self.items.finished and not self.items.running:

@@ -54,6 +54,7 @@ class Items:
     attempts: dict[int, int] = field(default_factory=dict)
     running: dict[str, int] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
+    ends: set[str] = field(default_factory=set)  #: tasks whose end is yet to be acknowledged
     again: dict[int, str] = field(default_factory=dict)  #: item → the id of a task that may run
 
     @property
@@ -62,13 +63,15 @@ class Items:
         return len(self.done) == self.workload.items
 
     def next_attempt(self, item: int) -> str:
-        """A fresh task id for `item`; or, after `retry`, that of before."""
+        """A fresh task id for `item`; or, after `retry` or if it has only one, that of before."""
         if item in self.again:
             task_id = self.again.pop(item)
             self.running[task_id] = item
             return task_id
         self.attempts[item] = self.attempts.get(item, 0) + 1
         task_id = f"{self.workload.name}.{item}.{self.attempts[item]}"
+        if self.workload.same_ids and (first := f"{self.workload.name}.{item}.1") not in self.ends:
+            task_id = first
         self.running[task_id] = item
         return task_id
 
@@ -87,7 +90,7 @@ class Items:
         if state == "TASK_FINISHED":
             self.done.add(item)
         elif item not in self.done:
-            self.open.append(item)
+            self.open.insert(0 if self.workload.same_ids else len(self.open), item)
 
 
 class User:
@@ -195,6 +198,8 @@ class User:
         if status.state == "TASK_UNREACHABLE" and self.unruly and self._dice.random() < INSISTS:
             self.items.retry(status.task_id)
         if status.state == "TASK_FINISHED" or status.state in ENDED:
+            if status.uuid is not None:
+                self.items.ends.add(status.task_id)
             self._ended(status.task_id, status.state)
 
     def not_sent(self, call: wire.Call | None) -> None:
