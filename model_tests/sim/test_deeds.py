@@ -30,8 +30,7 @@ from model_tests.core.agent_bench import FW, Bench, framework_info, task_info, u
 
 def started(bench: Bench, own: bool = False) -> tuple[StartExecutor, link.RunTask]:
     """What an agent does on a RunTask, and that."""
-    whose = {"executor_id": "e"} if own else {}
-    step = bench.run("t", **whose)
+    step = bench.run("t", "e" if own else None)
     [effect] = [one for one in step.effects if isinstance(one, StartExecutor)]
     info = effect.executor_info
     frame = link.RunTask(
@@ -49,7 +48,7 @@ def test_what_is_started_is_what_was_asked_for(own: bool) -> None:
     state, config = bench.core.state, bench.core.state.config
     assert list(misstarted(effect, frame, state, config)) == []
     assert list(misstarted(effect, None, state, config)) != []
-    for wrong in (
+    mistakes: list[dict[str, Any]] = [
         {"user": "nobody"},
         {"checkpoint": not effect.checkpoint},
         {"shutdown_grace_us": effect.shutdown_grace_us + 1},
@@ -57,7 +56,8 @@ def test_what_is_started_is_what_was_asked_for(own: bool) -> None:
         {"environment": effect.environment | {"MESOS_CHECKPOINT": "maybe"}},
         {"environment": effect.environment | {"MESOS_EXECUTOR_ID": "another"}},
         {"environment": {}},
-    ):
+    ]
+    for wrong in mistakes:
         found = list(misstarted(msgspec.structs.replace(effect, **wrong), frame, state, config))
         assert found, wrong
 
@@ -75,6 +75,10 @@ def test_who_is_told_to_end_has_his_grace() -> None:
     assert "4.90 s after it was told to end" in says
     assert graces.destroyed("never told", 5_000_000, 0) == []
     graces.told("c", 1_000_000)
+    graces.goes_on("of before", 3_000_000)
+    assert graces.destroyed("of before", 5_000_000, 3_500_000) == [], "it did not come back"
+    graces.told("of before", 4_000_000)
+    assert graces.destroyed("of before", 5_000_000, 8_000_000) == []
     graces.is_over = True
     assert graces.destroyed("c", 5_000_000, 1_000_001) == []
 

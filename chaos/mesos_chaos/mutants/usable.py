@@ -27,7 +27,7 @@ def why_unusable(mutant: Mutant) -> str | None:
         edited = mutant.edited(source)
         compile(edited, mutant.module, "exec", dont_inherit=True)
     except MutantError as error:
-        return f"{error}; take in more around it, or less"
+        return str(error)
     except SyntaxError as error:
         return f"with its new text {mutant.module} is no Python: line {error.lineno}: {error.msg}"
     if edited == source:

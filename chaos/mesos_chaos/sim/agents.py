@@ -88,8 +88,8 @@ class SimAgent(Node):
         alive = tuple(sorted(self.executors))
         self.hear(heard.Started(alive, self.epoch_us + self.loop.now_us))
         for container, known in self._known_executors():
-            if known.phase == "terminating":  # what was told before, the new life tells anew
-                self._graces.told(container, self.loop.now_us)
+            if known.phase == "terminating":
+                self._graces.goes_on(container, self.loop.now_us)
 
     def kill(self) -> None:
         """SIGKILL of the agent's process; its executors live on."""

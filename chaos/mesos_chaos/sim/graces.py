@@ -15,11 +15,17 @@ class Graces:
 
     def __init__(self) -> None:
         self._told_us: dict[str, int] = {}
+        self._since_us: dict[str, int] = {}  #: from when on a grace runs that began before
         self.is_over = False  #: the agent itself was told to end: then nobody has a grace
+
+    def goes_on(self, container: str, now_us: int) -> None:
+        """It was told by another life of its agent: the grace begins anew, and once it is back it
+        is told again.  Until then it is one that has not subscribed."""
+        self._since_us[container] = now_us
 
     def told(self, container: str, now_us: int) -> None:
         """SHUTDOWN was sent to it; what counts is the first time."""
-        self._told_us.setdefault(container, now_us)
+        self._told_us.setdefault(container, self._since_us.get(container, now_us))
 
     def destroyed(self, container: str, grace_us: int, now_us: int) -> list[str]:
         """A sentence if it comes too early.  Who was never told, as it has not subscribed, may be
