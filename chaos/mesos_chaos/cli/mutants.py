@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             print(_text(found), flush=True)
     rows = [row for row in map(ledger.row, chosen) if row is not None]
     caught = sum(bool(row["caught"]) for row in rows)
-    unfit = sum(row["property"].startswith(FAILED) for row in rows)
+    unfit = sum(row.get("property", "").startswith(FAILED) for row in rows)
     if args.json:
         print(json.dumps({"mutants": rows, "caught": caught, "unfit": unfit}))
     else:
