@@ -219,6 +219,8 @@ class SimAgent(Node):
                 self._check(request, 200)
                 end.send(("opened",))
                 end.ended = lambda: self._stream_ended(stream)
+                if not end.open:  # it hung up before this process, which was paused, saw to it
+                    self.loop.after(0, lambda: self._stream_ended(stream))
             case SendEvent(stream=stream, event=event):
                 if getattr(event, "type", "") == "SHUTDOWN":
                     self._tell_end(stream)

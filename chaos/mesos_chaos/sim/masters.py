@@ -176,6 +176,8 @@ class SimMaster(Node):
                 self._check(request, 200)
                 end.send(("answer", n, 200, stream))
                 end.ended = lambda: self._stream_ended(stream)
+                if not end.open:  # it hung up before this process, which was paused, saw to it
+                    self.loop.after(0, lambda: self._stream_ended(stream))
             case SendEvent(stream=stream, event=event):
                 if stream in self._streams:
                     self._streams[stream].send(("event", stream, self._number(stream), event))
