@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from model_tests.tidy.tree import Finding, Source, Tree
 
 #: What the specification's tools may use beside the standard library.
-TOOLS_MAY = {"msgspec", "networkx", "numba", "numpy", "pydantic", "scipy"}
+TOOLS_MAY = {"llvmlite", "msgspec", "networkx", "numba", "numpy", "pydantic", "scipy"}
 
 TOOLS = "spec/mesos_spec/tools/"
 
