@@ -4,7 +4,8 @@ A `Question` is a function of the state.  While it is answered, the cells it rea
 the answer is kept at the end of a path in a decision tree: the first cell read, its value, the
 next cell read, its value, …  A function of the state reads the same next cell wherever it has read
 the same values so far, so a walk down the tree gives exactly the answer the function would give.
-States are *rows*: tuples of small numbers, one per cell, where 0 is the cell's default.
+States are *rows*: tuples of small numbers, one per cell, where 0 is what the cell holds at the
+start, or of a channel that it is empty.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
-from mesos_spec.kernel import EVERY_KEY, Cell, Cells, Untold, redo, show
+from mesos_spec.kernel import EVERY_KEY, Bag, Cell, Cells, Fifo, Untold, redo, show
 from mesos_spec.kernel.values import alike, check_value
 
 S = TypeVar("S", bound=Cells)
@@ -32,7 +33,9 @@ class Packing(Generic[S]):
         self._places: dict[Cell, int] = {}
         self._values: list[list[Any]] = []  # per place, by number
         self._numbers: list[dict[Any, int]] = []
-        for cell, value in first.cells():
+        cells = [*first.cells()]
+        self._begins = {c: value for c, value in cells if not isinstance(value, Bag | Fifo)}
+        for cell, value in cells:
             place = self.place(cell)
             self._shown.extend([0] * (len(self.cells) - len(self._shown)))
             self._shown[place] = self.number(place, value)
@@ -41,14 +44,17 @@ class Packing(Generic[S]):
     def place(self, cell: Cell) -> int:
         """Where `cell` is in a row."""
         place = self._places.get(cell)
-        return self._add(cell, self._live.default(cell)) if place is None else place
+        if place is None:
+            begins = self._begins[cell] if cell in self._begins else self._live.default(cell)
+            return self._add(cell, begins)
+        return place
 
-    def _add(self, cell: Cell, empty: Any) -> int:
-        """Give `cell`, which holds `empty` until it is written, the next place."""
+    def _add(self, cell: Cell, begins: Any) -> int:
+        """Give `cell`, which holds `begins` until it is written, the next place."""
         self._places[cell] = len(self.cells)
         self.cells.append(cell)
-        self._values.append([empty])
-        self._numbers.append({empty: 0})
+        self._values.append([begins])
+        self._numbers.append({begins: 0})
         return len(self.cells) - 1
 
     def number(self, place: int, value: Any) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
-ONE_WORD = 63  #: bits; one is left so that no state looks like an empty slot
+ONE_WORD = 64
 ROOM = ((2, 2), (1, 2), (1, 3))  #: bits more than needed, for fields of so many, tried in turn
 MARK = 1  #: the lowest bit of the first word, where one is reserved: the state is beyond the cut
 

@@ -28,7 +28,7 @@ from mesos_spec.tools.search.fast.layout import Layout
 if TYPE_CHECKING:
     from mesos_spec.tools.search.fast.driver import FastSearch
 
-FORM = 2  #: of the file; grows when what is in it changes
+FORM = 3  #: of the file; grows when what is in it changes
 COUNTS = ("steps", "cut", "deadlocks", "deadlock")
 
 
