@@ -14,22 +14,12 @@ import numpy as np
 
 from mesos_spec.tools.search.fast.compiling import compiled, within
 from mesos_spec.tools.search.fast.fetching import fetch
-from mesos_spec.tools.search.fast.growing import (
-    K1,
-    K2,
-    LEAF,
-    LOW,
-    ONE,
-    S32,
-    UNKNOWN,
-    ZERO,
-    grow,
-    rehash,
-)
+from mesos_spec.tools.search.fast.growing import ONE, grow
+from mesos_spec.tools.search.fast.trees import UNKNOWN
 
 __all__ = [
     "again", "check", "collect", "expand", "grow", "index", "insert", "look_up", "parent_of",
-    "rehash", "widen",
+    "widen",
 ]  # fmt: skip
 
 BATCH = 1 << 12  #: successors collected before they are looked for: what the nearest caches hold
@@ -37,9 +27,12 @@ FAR, NEAR = 64, 24  #: successors ahead, of which the slot, and the state in it,
 _u8, _i8 = nb.uint64, nb.int64
 
 UNASKED, STALE = -2, -3
-HIGH = np.uint64(0xFFFFFFFF00000000)
+NO_WAY = np.uint64((1 << 64) - 1)  #: from -2 it leaves -1
+ZERO, LOW, HIGH = np.uint64(0), np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)
+#: What states are hashed with.
+K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 K3 = np.uint64(0x243F6A8885A308D3)
-S2, S29, WIDE = (np.uint64(n) for n in (2, 29, 63))
+S29, S32, WIDE = (np.uint64(n) for n in (29, 32, 63))
 DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 #: Which bit is set, by the upper bits of its product with `DE_BRUIJN`.
 PLACE = np.zeros(64, np.int64)
@@ -129,25 +122,16 @@ def widen(old: Any, table: Any, size: int) -> None:
 def walk(states: Any, t: Any, ref: Any, trees: Any) -> Any:
     """The row at the leaf a state comes to from a node; below 0 if there is none yet.
 
-    States that lack the same edge come to the same negative number.
+    States that lack the same way come to the same negative number.
     """
-    _, node_word, node_mask, edge_key, edge_to, down = trees
-    last = _u8(len(edge_to) - 1)
-    while ref >= 0 and ref < LEAF:
-        key = states[t, node_word[ref]] & node_mask[ref]
-        h = (key ^ _u8(ref) * K1) * K2
-        h ^= h >> S32
-        slot = (h * K1) >> down
-        while True:
-            to = edge_to[slot]
-            if to == ZERO:
-                ref = -2 - _i8(h >> S2)
-                break
-            if edge_key[slot] == key and _i8(to >> S32) == ref + 1:
-                ref = _i8(to & LOW)
-                break
-            slot = (slot + ONE) & last
-    return ref - LEAF if ref >= 0 else ref
+    _, asks, ways = trees
+    way = NO_WAY
+    while ref > 0:
+        node = _u8(ref - 1)
+        asked = states[t, asks[node, 0]] >> asks[node, 1] & asks[node, 2]
+        way = asks[node, 3] + asked
+        ref = _i8(ways[way])
+    return -1 - ref if ref < 0 else -2 - _i8(way)
 
 
 @within

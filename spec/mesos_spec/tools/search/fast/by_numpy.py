@@ -13,28 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.growing_slowly import (
-    LOST,
-    NODE,
-    SPARE,
-    TRY,
-    grow,
-    rehash,
-    slots,
-)
+from mesos_spec.tools.search.fast.growing_slowly import grow
 from mesos_spec.tools.search.fast.layout import MARK
 from mesos_spec.tools.search.fast.tables import UNASKED
-from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
+from mesos_spec.tools.search.fast.trees import UNKNOWN
 
-__all__ = [
-    "SPARE", "again", "check", "expand", "grow", "index", "look_up", "parent_of", "rehash", "widen",
-]  # fmt: skip
+__all__ = ["again", "check", "expand", "grow", "index", "look_up", "parent_of", "widen"]
 
 Array = NDArray[Any]
 U = np.uint64
-_K1, _K2, _K3 = U(K1), U(K2), U(0x243F6A8885A308D3)
+_K1, _K2, _K3 = U(0x9E3779B97F4A7C15), U(0xBF58476D1CE4E5B9), U(0x243F6A8885A308D3)
 LOW, HIGH = U(0xFFFFFFFF), U(0xFFFFFFFF00000000)
 STALE = -3  #: a row to look up again
+NODE = 4  #: numbers that a node is: word, shift, mask, where its ways begin
+LOST = 1 << 40  #: no row: what lacks a way comes to here, or farther
 BATCH = 3 << 15  #: successors collected at once: of few, a call of numpy costs more than its work
 AT_ONCE = 1 << 16  #: look-ups done side by side: what is known of so many stays in a near cache
 
@@ -130,16 +122,16 @@ def _same(states: Array, some: Array, others: Array) -> Array:
 def walk(states: Array, at: Array, tree: Array, trees: Any, runs: Sequence[int] = ()) -> Array:
     """The row each of some states comes to, in a tree each; from `LOST` on if to none yet.
 
-    States that lack the same edge come to the same number.  From one of `runs` to the next, all
+    States that lack the same way come to the same number.  From one of `runs` to the next, all
     have the same tree.
     """
     words, here = states.reshape(-1), at * states.shape[1]
-    roots = np.where(trees[0] < 0, LOST + LEAF, trees[0])
+    roots = np.where(trees[0] == 0, ~LOST, trees[0])
     found = roots.take(tree)
     for lo, hi in pairwise(runs):
-        if lo < hi and found[lo] < LEAF:
+        if lo < hi and found[lo] > 0:
             found[lo:hi] = _step(words, here[lo:hi], found[lo : lo + 1], trees)
-    on, few = np.flatnonzero(found < LEAF), AT_ONCE // 16
+    on, few = np.flatnonzero(found > 0), AT_ONCE // 16
     while len(on):
         later = []  # of few, a call of numpy costs more than its work: they are put together
         for lo in range(0, len(on), AT_ONCE):
@@ -150,34 +142,30 @@ def walk(states: Array, at: Array, tree: Array, trees: Any, runs: Sequence[int] 
         on = np.concatenate(later)
         while 0 < len(on) <= few:
             on = _go_on(words, here, on, found, trees)
-    found -= LEAF
-    return found
+    return np.invert(found, out=found)
 
 
 def _go_on(words: Array, here: Array, on: Array, found: Array, trees: Any) -> Array:
     """Take a step from the nodes that some have `found`; which of them are to go on."""
     found[on] = to = _step(words, here.take(on), found.take(on), trees)
-    return on.take(np.flatnonzero(to < LEAF))
+    return on.take(np.flatnonzero(to > 0))
 
 
 def _step(words: Array, here: Array, ref: Array, trees: Any) -> Array:
-    """Where edges lead to from nodes: to a node, to a leaf, or, beyond all of them, to none.
-
-    Where another edge is in the way, it is the same node with one try more.
-    """
-    _, node_word, node_mask, edge_key, edge_to, down = trees
-    node = ref & NODE
-    key = words.take(node_word.take(node) + here)
-    key &= node_mask.take(node)
-    slot = slots(ref, key, down)
-    to = edge_to.take(slot)
-    hit = (to >> U(32)).view(np.int64) == node + 1
-    hit &= edge_key.take(slot) == key
-    found: Array = np.where(hit, (to & LOW).view(np.int64), ref - TRY)
-    if not to.all():
-        lost = np.flatnonzero(to == 0)
-        one = ref if len(ref) == 1 else ref.take(lost)
-        found[lost] = LOST + LEAF + slots(one & NODE, key.take(lost), U(2))
+    """Where ways lead to from nodes: to a node, to a leaf, or, below all of them, to none."""
+    nodes, at = trees[1].reshape(-1), ref * NODE - NODE
+    asked = words.take(nodes.take(at).view(np.int64) + here)
+    at += 1
+    asked >>= nodes.take(at)
+    at += 1
+    asked &= nodes.take(at)
+    at += 1
+    asked += nodes.take(at)
+    way = asked.view(np.int64)
+    found: Array = trees[2].take(way).astype(np.int64)
+    if not found.all():
+        lost = np.flatnonzero(found == 0)
+        found[lost] = -2 - LOST - way.take(lost)
     return found
 
 

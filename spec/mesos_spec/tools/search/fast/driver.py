@@ -220,7 +220,7 @@ class FastSearch(Generic[S]):
             if self._is_wrong():
                 self._give_up(pairs, rows, base)
                 break
-            if machine.teach(one_of_each(pairs[:, 1] - pairs[:, 2], pairs), self._tell):
+            if machine.teach(one_of_each(pairs[:, 2] * 1_000_003 + pairs[:, 1], pairs), self._tell):
                 self.begin_again()
                 return False
             missed = self._missed(len(pairs), machine.plan[4])

@@ -1,6 +1,6 @@
 """How the compiled kernel lets decision trees grow: leaves are put in, with what was read for them.
 
-`trees.Trees` sees to it that there is room, and `by_numpy.grow` does the same without a compiler.
+`trees.Trees` sees to it that there is room; `growing_slowly` does the same without a compiler.
 """
 
 from __future__ import annotations
@@ -12,29 +12,28 @@ import numpy as np
 from mesos_spec.tools.search.fast import trees
 from mesos_spec.tools.search.fast.compiling import compiled, within
 
-UNKNOWN, LEAF = trees.UNKNOWN, np.int64(trees.LEAF)
-K1, K2 = np.uint64(trees.K1), np.uint64(trees.K2)
-ZERO, ONE, S32, LOW = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(0xFFFFFFFF)
+SPAN = np.int64(trees.SPAN)
+ONE = np.uint64(1)
 
 
 @compiled
 def grow(
-    items: Any, k: int, flat: Any, states: Any, fields: Any, roots: Any, reads: Any, nodes: Any,
-    edges: Any, down: Any, used: Any, scratch: Any,
+    items: Any, k: int, flat: Any, states: Any, pieces: Any, roots: Any, reads: Any, nodes: Any,
+    ways: Any, used: Any, scratch: Any,
 ) -> int:  # fmt: skip
     """Put in the leaves from the `k`th on; how many are in when there may be no more room.
 
     An item is (root, where its paths are in `flat`, where they end, a state, the leaf); each path
-    ends with a -1.  `used`: nodes, their places, edges.  What a node asks for is what every state
-    that comes by must read: the next place of each path.  `reads`: all bits that a tree asks for.
+    ends with a -1.  `used`: nodes, pieces they ask for, ways.  What a node asks for is what every
+    state that comes by must read: the next piece of each path.  `reads`: all bits that a tree asks
+    for.
     """
-    node_word, node_mask, node_from, node_places = nodes
-    edge_key, edge_to = edges
+    asks, node_from, node_pieces = nodes
     at, _, covered = scratch
     more = len(at)
     while k < len(items):
-        full = used[0] + more >= len(node_word) or used[1] + more >= len(node_places)
-        if full or 2 * (used[2] + more) > len(edge_to):
+        full = used[0] + more >= len(asks) or used[1] + more >= len(node_pieces)
+        if full or used[2] + (more << SPAN) > len(ways):
             break
         root, begin, end, t, leaf = items[k]
         covered[:] = False
@@ -43,91 +42,72 @@ def grow(
             if i == begin or flat[i - 1] < 0:
                 at[paths] = i
                 paths += 1
-        node, slot, key = -1, ZERO, ZERO  # what leads here: the root, or an edge of a node
+        way = np.int64(-1)  # what leads here: the root, or a way of a node
         while True:
-            n = sure(paths, flat, fields[2], scratch)
-            ref = roots[root]
-            if node >= 0:
-                ref = np.int64(edge_to[slot] & LOW) if edge_to[slot] != ZERO else np.int64(UNKNOWN)
-            if ref == UNKNOWN:
-                ref = np.int64(LEAF + leaf if n == 0 else used[0])
-                if node < 0:
+            n = sure(paths, flat, pieces[0], scratch)
+            ref = roots[root] if way < 0 else np.int64(ways[way])
+            if ref == 0:
+                ref = np.int64(-1 - leaf if n == 0 else used[0] + 1)
+                if way < 0:
                     roots[root] = ref
                 else:
-                    edge_key[slot] = key
-                    edge_to[slot] = np.uint64(node + 1) << S32 | np.uint64(ref)
-                    used[2] += 1
+                    ways[way] = ref
                 if n > 0:
-                    add_node(n, fields, nodes, used, scratch)
-                    reads[root, node_word[ref]] |= node_mask[ref]
-            if n == 0:
+                    add_node(n, pieces, nodes, used, scratch)
+                    reads[root, asks[ref - 1, 0]] |= asks[ref - 1, 2] << asks[ref - 1, 1]
+            if n == 0 or ref < 0:
                 break
-            node = int(ref)
+            node = ref - 1
             for j in range(node_from[node], node_from[node + 1]):
-                covered[node_places[j]] = True
-            key = states[t, node_word[node]] & node_mask[node]
-            slot = slot_of(key, np.uint64(node), down)
-            while edge_to[slot] != ZERO and (
-                edge_key[slot] != key or np.int64(edge_to[slot] >> S32) != node + 1
-            ):
-                slot = (slot + ONE) & np.uint64(len(edge_to) - 1)
+                covered[node_pieces[j]] = True
+            asked = states[t, asks[node, 0]] >> asks[node, 1] & asks[node, 2]
+            way = np.int64(asks[node, 3] + asked)
         k += 1
     return k
 
 
 @within
-def sure(paths: Any, flat: Any, mask: Any, scratch: Any) -> Any:
-    """Find the next place of each path that is not covered; how many there are."""
+def sure(paths: Any, flat: Any, first: Any, scratch: Any) -> Any:
+    """Find the next piece of each path that is not covered; how many there are."""
     at, found, covered = scratch
     n = 0
     for path in range(paths):
         i = at[path]
-        while flat[i] >= 0 and (covered[flat[i]] or mask[flat[i]] == ZERO):
-            i += 1
+        piece = end = 0
+        while flat[i] >= 0 and piece == end:
+            piece, end = first[flat[i]], first[flat[i] + 1]
+            while piece < end and covered[piece]:
+                piece += 1
+            if piece == end:
+                i += 1
         at[path] = i
         if flat[i] >= 0:
-            found[n] = flat[i]
+            found[n] = piece
             n += 1
     return n
 
 
 @within
-def add_node(n: Any, fields: Any, nodes: Any, used: Any, scratch: Any) -> None:
-    """A new node, that asks for those of `n` places that are in one word."""
-    word, shift, mask = fields
-    node_word, node_mask, node_from, node_places = nodes
+def add_node(n: Any, pieces: Any, nodes: Any, used: Any, scratch: Any) -> None:
+    """A new node, that asks for those of `n` pieces that are near each other in one word."""
+    _, word, shift, bits = pieces
+    asks, node_from, node_pieces = nodes
     _, found, covered = scratch
-    node = used[0]
-    node_word[node] = word[found[0]]
-    node_mask[node] = ZERO
+    here = word[found[0]]
+    low, high = shift[found[0]], shift[found[0]] + bits[found[0]]
+    mask = np.uint64(0)
     for j in range(n):
-        place = found[j]
-        if word[place] == node_word[node] and not covered[place]:
-            covered[place] = True
-            node_mask[node] |= mask[place] << shift[place]
-            node_places[used[1]] = place
+        piece = found[j]
+        least = min(low, shift[piece])
+        most = max(high, shift[piece] + bits[piece])
+        if word[piece] == here and not covered[piece] and most - least <= SPAN:
+            low, high = least, most
+            covered[piece] = True
+            mask |= ((ONE << np.uint64(bits[piece])) - ONE) << np.uint64(shift[piece])
+            node_pieces[used[1]] = piece
             used[1] += 1
+    asks[used[0], 0], asks[used[0], 1] = np.uint64(here), np.uint64(low)
+    asks[used[0], 2], asks[used[0], 3] = mask >> np.uint64(low), np.uint64(used[2])
+    used[2] += np.int64(1) << (high - low)
     used[0] += 1
     node_from[used[0]] = used[1]
-
-
-@within
-def slot_of(key: Any, node: Any, down: Any) -> Any:
-    """Where an edge is looked for first."""
-    h = (key ^ node * K1) * K2
-    h ^= h >> S32
-    return (h * K1) >> down
-
-
-@compiled
-def rehash(key: Any, to: Any, new_key: Any, new_to: Any, down: Any) -> None:
-    """Put all edges into a larger table."""
-    last = np.uint64(len(new_to) - 1)
-    for old in range(len(to)):
-        if to[old] == ZERO:
-            continue
-        slot = slot_of(key[old], (to[old] >> S32) - ONE, down)
-        while new_to[slot] != ZERO:
-            slot = (slot + ONE) & last
-        new_key[slot] = key[old]
-        new_to[slot] = to[old]

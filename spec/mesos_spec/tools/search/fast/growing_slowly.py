@@ -7,119 +7,93 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.trees import K1, K2, LEAF, UNKNOWN
+from mesos_spec.tools.search.fast.trees import SPAN
 
 Array = NDArray[Any]
-U = np.uint64
-FULL = (1 << 64) - 1
-SPARE = 8  #: slots for each edge, at least: whoever tries again has gone down a step less
-NODE = (1 << 32) - 1  #: the bits of a reference that say which node it is
-TRY = 1 << 32  #: is taken from a reference when the slot it led to was another's
-LOST = 1 << 40  #: what lacks an edge comes to here, or farther
 
 
 def grow(
-    items: Array, k: int, flat: Array, states: Array, fields: Any, roots: Any, reads: Array,
-    nodes: Any, edges: Any, down: Any, used: Array, scratch: Any,
+    items: Array, k: int, flat: Array, states: Array, pieces: Any, roots: Any, reads: Array,
+    nodes: Any, ways: Any, used: Array, scratch: Any,
 ) -> int:  # fmt: skip
     """Put in the leaves from the `k`th on, as `growing.grow` does, with numbers of Python."""
-    edge_key, edge_to, root_to = memoryview(edges[0]), memoryview(edges[1]), memoryview(roots)
+    roots, ways = memoryview(roots), memoryview(ways)
     nodes = tuple(memoryview(column) for column in nodes)
-    word, mask, begin, places = nodes
-    layout, counts = [field.tolist() for field in fields], used.tolist()
-    more, shift = len(scratch[0]), int(down)
+    asks, begin, asked = nodes
+    parts, counts = [part.tolist() for part in pieces], used.tolist()
+    more = len(scratch[0])
     for root, start, end, t, leaf in items[k:].tolist():
-        full = counts[0] + more >= len(word) or counts[1] + more >= len(places)
-        if full or SPARE * (counts[2] + more) > len(edge_to):
+        full = counts[0] + more >= len(begin) or counts[1] + more >= len(asked)
+        if full or counts[2] + (more << SPAN) > len(ways):
             break
         state = states[t].tolist()
         paths: list[list[int]] = []
         covered: set[int] = set()
-        ref, slot, key, node = root_to[root], -1, 0, 0
-        while ref < LEAF:
-            if ref == UNKNOWN:
-                paths = paths or _paths(flat[start:end].tolist())
-                sure = _sure(paths, covered, layout[2])
-                ref = LEAF + leaf
+        ref, way = roots[root], -1
+        while ref >= 0:
+            if ref == 0:
+                paths = paths or _paths(flat[start:end].tolist(), parts[0])
+                sure = _sure(paths, covered)
+                ref = -1 - leaf
                 if sure:
+                    word, bits = _add_node(sure, parts, nodes, counts)
+                    reads[root, word] |= np.uint64(bits)
                     ref = counts[0]
-                    _add_node(sure, layout, nodes, counts)
-                    reads[root, word[ref]] |= U(mask[ref])
-                if slot < 0:
-                    root_to[root] = ref
+                if way < 0:
+                    roots[root] = ref
                 else:
-                    edge_key[slot], edge_to[slot] = key, (node + 1) << 32 | ref
-                    counts[2] += 1
+                    ways[way] = ref
                 continue
-            node = ref
-            covered.update(places[begin[node] : begin[node + 1]])
-            key = state[word[node]] & mask[node]
-            slot = _place(edge_key, edge_to, node, key, shift)
-            ref = edge_to[slot] & NODE if edge_to[slot] else UNKNOWN
+            node = ref - 1
+            covered.update(asked[begin[node] : begin[ref]])
+            way = asks[node, 3] + (state[asks[node, 0]] >> asks[node, 1] & asks[node, 2])
+            ref = ways[way]
         k += 1
     used[:] = counts
     return k
 
 
-def _paths(flat: list[int]) -> list[list[int]]:
-    """The paths in a row of them."""
+def _paths(flat: list[int], first: list[int]) -> list[list[int]]:
+    """The paths in a row of them, each as pieces."""
     found: list[list[int]] = []
     begin = 0
     while begin < len(flat):
         end = flat.index(-1, begin)
-        found.append(flat[begin:end])
+        places = flat[begin:end]
+        found.append([p for place in places for p in range(first[place], first[place + 1])])
         begin = end + 1
     return found
 
 
-def _sure(paths: list[list[int]], covered: set[int], mask: list[int]) -> list[int]:
-    """The next place of each path that is not covered."""
+def _sure(paths: list[list[int]], covered: set[int]) -> list[int]:
+    """The next piece of each path that is not covered."""
     found = []
     for path in paths:
-        for place in path:
-            if mask[place] and place not in covered:
-                found.append(place)
+        for piece in path:
+            if piece not in covered:
+                found.append(piece)
                 break
     return found
 
 
-def _add_node(sure: list[int], layout: list[list[int]], nodes: Any, counts: list[int]) -> None:
-    """A new node, for those of some places that are in one word."""
-    (word, shift, mask), (node_word, node_mask, begin, places) = layout, nodes
-    node, at = counts[:2]
-    node_word[node] = word[sure[0]]
-    here = [place for place in dict.fromkeys(sure) if word[place] == word[sure[0]]]
-    node_mask[node] = sum(mask[place] << shift[place] for place in here)
-    for place in here:
-        places[at] = place
-        at += 1
-    counts[:2] = node + 1, at
+def _add_node(
+    sure: list[int], parts: list[list[int]], nodes: Any, counts: list[int]
+) -> tuple[int, int]:
+    """A new node, for those of some pieces that are near each other in one word; which bits."""
+    (_, word, shift, bits), (asks, begin, asked) = parts, nodes
+    node, at, first = counts
+    low, high = shift[sure[0]], shift[sure[0]] + bits[sure[0]]
+    whole = 0
+    for piece in dict.fromkeys(sure):
+        least, most = min(low, shift[piece]), max(high, shift[piece] + bits[piece])
+        if word[piece] == word[sure[0]] and most - least <= SPAN:
+            low, high = least, most
+            whole |= ((1 << bits[piece]) - 1) << shift[piece]
+            asked[at] = piece
+            at += 1
+    asks[node, 0], asks[node, 1], asks[node, 2], asks[node, 3] = (
+        word[sure[0]], low, whole >> low, first,
+    )  # fmt: skip
     begin[node + 1] = at
-
-
-def _place(edge_key: Any, edge_to: Any, node: int, key: int, down: int) -> int:
-    """The slot of an edge, or where it is to be put."""
-    tries = node
-    while True:
-        slot = ((tries * K1 & FULL ^ key) * K2 & FULL) >> down
-        to = edge_to[slot]
-        if not to or (edge_key[slot] == key and to >> 32 == node + 1):
-            return slot
-        tries -= TRY
-
-
-def rehash(key: Array, to: Array, new_key: Any, new_to: Any, down: Any) -> None:
-    """Put all edges into a larger table."""
-    taken = np.flatnonzero(to)
-    edge_key, edge_to = memoryview(new_key), memoryview(new_to)
-    for held, child in zip(key[taken].tolist(), to[taken].tolist()):
-        slot = _place(edge_key, edge_to, (child >> 32) - 1, held, int(down))
-        edge_key[slot], edge_to[slot] = held, child
-
-
-def slots(tries: Array, key: Array, down: Any) -> Array:
-    """Where edges are looked for: of nodes, each with so many tries."""
-    h = tries.view(U) * U(K1) ^ key
-    h *= U(K2)
-    h >>= down
-    return h.view(np.int64)
+    counts[:] = node + 1, at, first + (1 << (high - low))
+    return word[sure[0]], whole

@@ -1,10 +1,11 @@
 """Decision trees that a kernel walks down: those of all groups, or those of all checks.
 
-A tree asks for several cells at once: a node is a word and a mask, and what is left of a state
-under the mask leads to the next node, by one table of edges for all trees.  A node asks for those
-cells that every state which comes by must have read.  So a tree has no more leaves than the answers
-need, and is walked in a few steps.  What every leaf was made of is kept: in another layout, the
-trees are grown again from that.
+A node asks for a few bits of one word of a state: cells, or the first bits of a cell of many
+values.  It has a *way* for each number those bits may be, so a step down is one look at an array:
+there is 0 while nothing leads on, a node's number plus one, or below 0 a leaf, with -1 for row 0.
+A node asks for no more than every state that comes by must read.  So a tree has no more leaves than
+the answers need.  What every leaf was made of is kept: in another layout, the trees are grown again
+from that.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from numpy.typing import NDArray
 
 from mesos_spec.tools.search.fast.layout import Layout, Words
 
-UNKNOWN = -1  #: where nothing leads yet: a row that has to be asked for
-LEAF = 1 << 31  #: a reference from here on is the row at a leaf, below it a node
-K1, K2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9  #: what edges and states are hashed with
+UNKNOWN = -1  #: a row that has to be asked for, since no way leads there yet
+SPAN = 8  #: bits that a node asks for, at most: it has 2**bits ways
 
 Array = NDArray[Any]
 Paths = tuple[tuple[int, ...], ...]  #: for each question: the places it reads, in order
@@ -57,7 +57,6 @@ class Trees:
 
     def __init__(self, kernel: ModuleType, layout: Layout, trees: int = 0) -> None:
         self.kernel = kernel
-        self.spare = getattr(kernel, "SPARE", 2)  # slots for each edge, at least
         self.items, self.flat = array("q"), array("q")  # five numbers each; paths, one by one
         self.longest = 0  # of all paths to a leaf together
         self._clear(layout)
@@ -66,26 +65,22 @@ class Trees:
     def _clear(self, layout: Layout) -> None:
         self.layout, self.grown = layout, 0
         self.roots, self.reads = Column(np.int64), Column(np.uint64, layout.words)
-        self.word, self.mask = Column(np.int64), Column(np.uint64)
-        self.begin, self.places = Column(np.int64), Column(np.int64)
-        self.used = np.zeros(3, np.int64)  # nodes, their places, edges
-        self.size = 12  # the table of edges has 2**size slots
-        self.edges = self._no_edges()
-
-    def _no_edges(self) -> tuple[Array, Array]:
-        return np.zeros(1 << self.size, np.uint64), np.zeros(1 << self.size, np.uint64)
+        self.nodes = Column(np.uint64, 4)  # each: word, shift, mask, where its ways begin
+        self.begin, self.asked = Column(np.int64), Column(np.int64)  # pieces it asks for
+        self.ways = Column(np.int32)
+        self.used = np.zeros(3, np.int64)  # nodes, pieces they ask for, ways
+        self._pieces = Pieces(layout, 0)
 
     @property
     def look(self) -> Any:
-        """What a kernel walks: roots, words and masks of the nodes, edges."""
-        down = np.uint64(64 - self.size)
-        return self.roots.held, self.word.held, self.mask.held, *self.edges, down
+        """What a kernel walks: roots, nodes, ways."""
+        return self.roots.held, self.nodes.held, self.ways.held
 
     def plant(self, trees: int) -> None:
         """See to it that there are so many trees."""
         if trees > self.roots.n:
             self.reads.extend(np.zeros((trees - self.roots.n, self.layout.words), np.uint64))
-            self.roots.extend(np.full(trees - self.roots.n, UNKNOWN))
+            self.roots.extend(np.zeros(trees - self.roots.n, np.int64))
 
     def add(self, tree: int, paths: Paths, state: int, leaf: int) -> None:
         """Lead all that have what `state` has on these paths to a leaf, when next grown."""
@@ -109,39 +104,40 @@ class Trees:
             return
         items = np.frombuffer(self.items, np.int64).reshape(-1, 5)
         flat = np.frombuffer(self.flat, np.int64)
-        longest = self.longest
-        room = np.zeros(longest, np.int64), np.zeros(longest, np.int64), np.zeros(cells, bool)
+        if cells >= len(self._pieces.first):
+            self._pieces = Pieces(self.layout, cells)
+        pieces = self._pieces
+        most = self.longest * pieces.most  # nodes that a leaf may need
+        room = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(pieces.n + 1, bool)
+        columns = self.nodes, self.begin, self.asked, self.ways
         while self.grown < len(items):
-            for column, n in zip((self.word, self.mask, self.begin, self.places), (0, 0, 0, 1)):
+            for column, n, more in zip(columns, (0, 0, 1, 2), (most, most, most, most << SPAN)):
                 column.n = int(self.used[n])
-                column.make_room(longest + 2)
-            self._room_for_edges(longest)
-            nodes = self.word.held, self.mask.held, self.begin.held, self.places.held
+                column.make_room(more + 2)
+            nodes = self.nodes.held, self.begin.held, self.asked.held
             self.grown = int(
                 self.kernel.grow(
-                    *(items, self.grown, flat, states, self._fields(cells)),
-                    *(
-                        self.roots.held,
-                        self.reads.held,
-                        nodes,
-                        self.edges,
-                        np.uint64(64 - self.size),
-                    ),
-                    *(self.used, room),
+                    *(items, self.grown, flat, states, pieces.look),
+                    *(self.roots.held, self.reads.held, nodes, self.ways.held, self.used, room),
                 )
             )
 
-    def _room_for_edges(self, more: int) -> None:
-        while self.spare * (int(self.used[2]) + more + 1) > 1 << self.size:
-            self.size += 1
-            old, self.edges = self.edges, self._no_edges()
-            self.kernel.rehash(*old, *self.edges, np.uint64(64 - self.size))
 
-    def _fields(self, cells: int) -> tuple[Array, Array, Array]:
-        """Word, shift and mask of each cell; those that are in no layout yet have no bits."""
-        layout, none = self.layout, [0] * (cells - len(self.layout.bits))
-        return (
-            np.array(layout.word + none, np.int64),
-            np.array(layout.shift + none, np.uint64),
-            np.array(layout.mask + none, np.uint64),
-        )
+class Pieces:
+    """The cells of a layout in pieces of `SPAN` bits at most: each has a word, a shift, and bits.
+
+    Cells that are in no layout yet, or need no bits, have no piece.
+    """
+
+    def __init__(self, layout: Layout, cells: int) -> None:
+        word, shift, bits, first = list[int](), list[int](), list[int](), [0]
+        for place, many in enumerate(layout.bits):
+            for begin in range(0, many, SPAN):
+                word.append(layout.word[place])
+                shift.append(layout.shift[place] + begin)
+                bits.append(min(SPAN, many - begin))
+            first.append(len(word))
+        self.n = len(word)
+        self.most = max(-(-max(layout.bits, default=1) // SPAN), 1)  #: pieces of a cell
+        self.first = first + [self.n] * (cells + 1 - len(first))  #: of each cell
+        self.look = tuple(np.array(part, np.int64) for part in (self.first, word, shift, bits))
