@@ -108,14 +108,17 @@ def widen(old: Any, table: Any, size: int) -> None:
     """
     last = _u8(len(table) - 1)
     down = _u8(64 - size)
-    for at in range(len(old)):
-        held = old[at]
-        if held == ZERO:
-            continue
-        slot = held >> down
-        while table[slot] != ZERO:
-            slot = (slot + ONE) & last
-        table[slot] = held
+    some = np.empty(BATCH, np.uint64)
+    for begin in range(0, len(old), BATCH):
+        many = 0
+        for at in range(begin, min(begin + BATCH, len(old))):
+            some[many] = old[at]
+            many += old[at] != ZERO  # counted rather than asked: nobody can foresee the answer
+        for k in range(many):
+            slot = some[k] >> down
+            while table[slot] != ZERO:
+                slot = (slot + ONE) & last
+            table[slot] = some[k]
 
 
 @within

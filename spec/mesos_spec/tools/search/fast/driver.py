@@ -29,7 +29,7 @@ from mesos_spec.tools.search.worlds import Asked, Plain, Raised
 S = TypeVar("S", bound=Cells)
 Array = NDArray[Any]
 
-REGROUP = (5_000, 40_000, 400_000)  #: states at which questions are grouped anew
+REGROUP = (5_000, 40_000)  #: states at which questions are grouped anew
 STRETCH = 1 << 15  #: states given to the kernel at once
 AT_ONCE = 1 << 17  #: the same where two cores share them
 STALE = -3

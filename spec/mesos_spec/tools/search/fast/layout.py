@@ -1,7 +1,7 @@
 """Which bits of a packed state are which cell.
 
 A state is `words` 64-bit words.  A cell is as many bits as the numbers of its values need, and
-never straddles two words.  Number 0 is a cell's default, so a cell that nobody has written yet
+never straddles two words.  Number 0 is what it holds at the start, so a cell that nobody writes
 needs no bit, and a packed state does not change when one comes into being.  When a number does
 not fit any more, the layout is made anew with more bits and every state is moved over.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
-ONE_WORD = 64
+FEW = 48  #: states that are unpacked sooner one by one than cell by cell
 ROOM = ((2, 2), (1, 2), (1, 3))  #: bits more than needed, for fields of so many, tried in turn
 MARK = 1  #: the lowest bit of the first word, where one is reserved: the state is beyond the cut
 
@@ -66,7 +66,7 @@ class Layout:
             self.word[place], self.shift[place] = at, used[at]
             used[at] += bits[place]
         self.total = sum(used)
-        self.words = 2 if len(used) == 1 and used[0] > ONE_WORD else len(used)
+        self.words = len(used)
         return self.words
 
     def pack(self, row: Sequence[int]) -> list[int]:
@@ -79,6 +79,9 @@ class Layout:
 
     def unpack(self, states: Words) -> list[list[int]]:
         """The rows of some states."""
+        if len(states) < FEW:
+            fields = [*zip(self.word, self.shift, self.mask)]
+            return [[state[w] >> s & mask for w, s, mask in fields] for state in states.tolist()]
         columns = [self.column(states, place) for place in range(len(self.bits))]
         found: list[list[int]] = np.stack(columns, axis=1).tolist() if columns else []
         return found if columns else [[] for _ in range(len(states))]

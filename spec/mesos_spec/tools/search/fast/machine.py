@@ -28,7 +28,7 @@ Array = NDArray[Any]
 Told = Callable[[int, str, Answer], None]  #: a state, who was asked, and what the answer is
 
 FIRST, WARM = 100, 600  #: states looked at in Python first, to know what is asked, and to group it
-SAMPLE = 600  #: states to group by
+SAMPLE = 300  #: states to group by
 MISSES = 1 << 17  #: rows that may be missed before somebody must look
 
 
