@@ -1,8 +1,9 @@
 """The kernel, compiled: expand a stretch of states, add those that are new, look up their rows.
 
 Needs numba (extra `fast`).  What is compiled is kept beside this file, so only the first run waits
-for it.  Successors are collected by the thousand: first all are hashed and their slots touched,
-then all are looked for, so that the processor waits for many of them at once.
+for it; numba does not look farther than at this file to see whether that is still true.  Successors
+are collected by the thousand, and what is needed to look for one is fetched while others before it
+are looked for.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from mesos_spec.tools.search.fast.growing import ONE, grow
 from mesos_spec.tools.search.fast.trees import UNKNOWN
 
 __all__ = [
-    "again", "check", "collect", "expand", "grow", "index", "insert", "look_up", "parent_of",
-    "widen",
+    "again", "check", "collect", "expand", "grow", "index", "inherit", "insert", "look_up",
+    "parent_of", "widen",
 ]  # fmt: skip
 
 BATCH = 1 << 12  #: successors collected before they are looked for: what the nearest caches hold
 FAR, NEAR = 64, 24  #: successors ahead, of which the slot, and the state in it, are fetched
 _u8, _i8 = nb.uint64, nb.int64
 
-UNASKED, STALE = -2, -3
-NO_WAY = np.uint64((1 << 64) - 1)  #: from -2 it leaves -1
 ZERO, LOW, HIGH = np.uint64(0), np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)
 #: What states are hashed with.
 K1, K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 K3 = np.uint64(0x243F6A8885A308D3)
-S29, S32, WIDE = (np.uint64(n) for n in (29, 32, 63))
+S29, S32, WIDE = np.uint64(29), np.uint64(32), np.uint64(63)
+NO_WAY = np.uint64((1 << 64) - 1)  #: from -2 it leaves -1
+UNASKED, STALE = -2, -3
 DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 #: Which bit is set, by the upper bits of its product with `DE_BRUIJN`.
 PLACE = np.zeros(64, np.int64)
@@ -217,22 +218,15 @@ def again(states: Any, pairs: Any, rows: Any, base: Any, look: Any, missed: Any)
     return nm
 
 
-@within
-def is_cut(states: Any, i: Any, rows: Any, at: Any, look: Any) -> Any:
-    """Whether a state is beyond the cut."""
-    (_, _, _, marked, alone), _, _, flags = look
-    return (marked and states[i, 0] & ONE != ZERO) or (alone and flags[rows[at, 0]] & 1 != 0)
-
-
-@within
+@compiled
 def inherit(
     states: Any, n: Any, end: Any, origin: Any, rows: Any, base: Any, next_rows: Any,
     next_base: Any, look: Any, touches: Any, missed: Any, nm: Any,
 ) -> Any:  # fmt: skip
-    """The rows of new states: their parents', but for the groups that the effects touched.
+    """The rows of the states from `n` on, which are new: their parents', but for what was touched.
 
-    `origin` has their parents and effects.  Group by group, for the processor foresees the way
-    through one tree better than through many in turn.
+    `origin` has their parents and effects.  How many rows are missed then.  Group by group, for the
+    processor foresees the way through one tree better than through many in turn.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, _ = look
     waiting = np.empty((groups, end - n), np.int32)
@@ -279,40 +273,39 @@ def inherit(
     return nm
 
 
+@within
+def is_cut(states: Any, i: Any, rows: Any, at: Any, look: Any) -> Any:
+    """Whether a state is beyond the cut."""
+    (_, _, _, marked, alone), _, _, flags = look
+    return (marked and states[i, 0] & ONE != ZERO) or (alone and flags[rows[at, 0]] & 1 != 0)
+
+
 @compiled
-def insert(
-    states: Any, n: Any, filled: Any, scratch: Any, rows: Any, base: Any, next_rows: Any,
-    next_base: Any, look: Any, know: Any, table: Any, size: Any, missed: Any, nm: Any,
-) -> Any:  # fmt: skip
-    """Add those of the collected successors that are new; how many states and misses then."""
-    touches = know[1][2]
+def insert(states: Any, n: Any, filled: Any, scratch: Any, table: Any, size: Any) -> Any:
+    """Add those of the collected successors that are new; how many states there are then.
+
+    The parents and effects of those are moved to the front of what was collected.
+    """
     buf, hashes, origin = scratch
     words = states.shape[1]
     last = _u8(len(table) - 1)
     down = _u8(64 - size)
     first = n
     for q in range(min(FAR, filled)):
-        h = hashed(buf, q, words)
-        hashes[q] = h
-        fetch(table, h >> down)
+        look_ahead(buf, q, words, hashes, table, down)
     for q in range(filled):
         if q + FAR < filled:
-            h = hashed(buf, q + FAR, words)
-            hashes[q + FAR] = h
-            fetch(table, h >> down)
+            look_ahead(buf, q + FAR, words, hashes, table, down)
         if q + NEAR < filled:
             fetch(states, (table[hashes[q + NEAR] >> down] & LOW) - ONE)
-        h = hashes[q]
-        slot = h >> down
-        mark = h & HIGH
+        mark = hashes[q] & HIGH
+        slot = hashes[q] >> down
         while True:
             held = table[slot]
             if held == ZERO:
                 break
-            if held & HIGH == mark:
-                other = _i8(held & LOW) - 1
-                if same(states, other, buf, q, words):
-                    break
+            if held & HIGH == mark and same(states, _i8(held & LOW) - 1, buf, q, words):
+                break
             slot = (slot + ONE) & last
         if held != ZERO:
             continue
@@ -324,10 +317,15 @@ def insert(
             states[n, w] = buf[q, w]
         origin[n - first, 0], origin[n - first, 1] = origin[q, 0], origin[q, 1]
         n += 1
-    nm = inherit(
-        states, first, n, origin, rows, base, next_rows, next_base, look, touches, missed, nm
-    )
-    return n, nm
+    return n
+
+
+@within
+def look_ahead(buf: Any, q: Any, words: Any, hashes: Any, table: Any, down: Any) -> None:
+    """Hash a successor, and fetch its slot."""
+    h = hashed(buf, q, words)
+    hashes[q] = h
+    fetch(table, h >> down)
 
 
 @within
@@ -438,8 +436,9 @@ def expand(
     room, groups, nm = len(scratch[0]), look[0][2], 0
     while lo < hi:
         lo, filled = collect(states, lo, hi, rows, base, look, know, scratch, unsure, stuck, counts)
-        n, nm = insert(
-            states, n, filled, scratch, rows, base, next_rows, next_base, look, know, table, size,
+        first, n = n, insert(states, n, filled, scratch, table, size)
+        nm = inherit(
+            states, first, n, scratch[2], rows, base, next_rows, next_base, look, know[1][2],
             missed, nm,
         )  # fmt: skip
         full = n + room > len(states) or n - next_base + room > len(next_rows)

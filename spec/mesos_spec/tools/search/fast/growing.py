@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from mesos_spec.tools.search.fast import trees
 from mesos_spec.tools.search.fast.compiling import compiled, within
 
-SPAN = np.int64(trees.SPAN)
 ONE = np.uint64(1)
 
 
 @compiled
 def grow(
     items: Any, k: int, flat: Any, states: Any, pieces: Any, roots: Any, reads: Any, nodes: Any,
-    ways: Any, used: Any, scratch: Any,
+    ways: Any, span: Any, used: Any, scratch: Any,
 ) -> int:  # fmt: skip
     """Put in the leaves from the `k`th on; how many are in when there may be no more room.
 
@@ -33,7 +31,7 @@ def grow(
     more = len(at)
     while k < len(items):
         full = used[0] + more >= len(asks) or used[1] + more >= len(node_pieces)
-        if full or used[2] + (more << SPAN) > len(ways):
+        if full or used[2] + (more << span) > len(ways):
             break
         root, begin, end, t, leaf = items[k]
         covered[:] = False
@@ -53,7 +51,7 @@ def grow(
                 else:
                     ways[way] = ref
                 if n > 0:
-                    add_node(n, pieces, nodes, used, scratch)
+                    add_node(n, pieces, nodes, span, used, scratch)
                     reads[root, asks[ref - 1, 0]] |= asks[ref - 1, 2] << asks[ref - 1, 1]
             if n == 0 or ref < 0:
                 break
@@ -88,7 +86,7 @@ def sure(paths: Any, flat: Any, first: Any, scratch: Any) -> Any:
 
 
 @within
-def add_node(n: Any, pieces: Any, nodes: Any, used: Any, scratch: Any) -> None:
+def add_node(n: Any, pieces: Any, nodes: Any, span: Any, used: Any, scratch: Any) -> None:
     """A new node, that asks for those of `n` pieces that are near each other in one word."""
     _, word, shift, bits = pieces
     asks, node_from, node_pieces = nodes
@@ -100,7 +98,7 @@ def add_node(n: Any, pieces: Any, nodes: Any, used: Any, scratch: Any) -> None:
         piece = found[j]
         least = min(low, shift[piece])
         most = max(high, shift[piece] + bits[piece])
-        if word[piece] == here and not covered[piece] and most - least <= SPAN:
+        if word[piece] == here and not covered[piece] and most - least <= span:
             low, high = least, most
             covered[piece] = True
             mask |= ((ONE << np.uint64(bits[piece])) - ONE) << np.uint64(shift[piece])

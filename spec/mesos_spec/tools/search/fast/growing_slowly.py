@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesos_spec.tools.search.fast.trees import SPAN
-
 Array = NDArray[Any]
 
 
 def grow(
     items: Array, k: int, flat: Array, states: Array, pieces: Any, roots: Any, reads: Array,
-    nodes: Any, ways: Any, used: Array, scratch: Any,
+    nodes: Any, ways: Any, span: int, used: Array, scratch: Any,
 ) -> int:  # fmt: skip
     """Put in the leaves from the `k`th on, as `growing.grow` does, with numbers of Python."""
     roots, ways = memoryview(roots), memoryview(ways)
@@ -24,7 +22,7 @@ def grow(
     more = len(scratch[0])
     for root, start, end, t, leaf in items[k:].tolist():
         full = counts[0] + more >= len(begin) or counts[1] + more >= len(asked)
-        if full or counts[2] + (more << SPAN) > len(ways):
+        if full or counts[2] + (more << span) > len(ways):
             break
         state = states[t].tolist()
         paths: list[list[int]] = []
@@ -36,7 +34,7 @@ def grow(
                 sure = _sure(paths, covered)
                 ref = -1 - leaf
                 if sure:
-                    word, bits = _add_node(sure, parts, nodes, counts)
+                    word, bits = _add_node(sure, parts, nodes, span, counts)
                     reads[root, word] |= np.uint64(bits)
                     ref = counts[0]
                 if way < 0:
@@ -77,7 +75,7 @@ def _sure(paths: list[list[int]], covered: set[int]) -> list[int]:
 
 
 def _add_node(
-    sure: list[int], parts: list[list[int]], nodes: Any, counts: list[int]
+    sure: list[int], parts: list[list[int]], nodes: Any, span: int, counts: list[int]
 ) -> tuple[int, int]:
     """A new node, for those of some pieces that are near each other in one word; which bits."""
     (_, word, shift, bits), (asks, begin, asked) = parts, nodes
@@ -86,7 +84,7 @@ def _add_node(
     whole = 0
     for piece in dict.fromkeys(sure):
         least, most = min(low, shift[piece]), max(high, shift[piece] + bits[piece])
-        if word[piece] == word[sure[0]] and most - least <= SPAN:
+        if word[piece] == word[sure[0]] and most - least <= span:
             low, high = least, most
             whole |= ((1 << bits[piece]) - 1) << shift[piece]
             asked[at] = piece

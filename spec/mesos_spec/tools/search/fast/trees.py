@@ -118,7 +118,8 @@ class Trees:
             self.grown = int(
                 self.kernel.grow(
                     *(items, self.grown, flat, states, pieces.look),
-                    *(self.roots.held, self.reads.held, nodes, self.ways.held, self.used, room),
+                    *(self.roots.held, self.reads.held, nodes, self.ways.held, SPAN),
+                    *(self.used, room),
                 )
             )
 
