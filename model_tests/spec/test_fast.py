@@ -441,6 +441,7 @@ def test_two_cores_find_the_same_under_the_same_numbers(
     kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(two, "AHEAD", 1 << 10)  # so that much is collected ahead
+    monkeypatch.setattr(two, "PART", 1 << 4)  # and both look up rows
     searches = [
         FastSearch(named("succession"), Limits(), kernel_named(kernel), jobs=jobs)
         for jobs in (1, 2)
@@ -451,6 +452,8 @@ def test_two_cores_find_the_same_under_the_same_numbers(
     assert one.counts == both.counts == one.model.expect
     assert {*one.guards} == {*both.guards}
     assert searches[0].levels == searches[1].levels
+    for number in range(0, one.states, 97):
+        assert searches[0].state(number) == searches[1].state(number)
 
 
 @pytest.mark.nightly

@@ -81,6 +81,15 @@ ALL_LATE = model(
     prompt="calls",
 )
 
+NOTHING_PROMPT = model(
+    "unreachable-and-nothing-prompt",
+    "An agent is given up and restarts, over links that break, and all that is sent may wait.",
+    RESTARTS + "resend mark_unreachable " + LINKS + WORK,
+    cluster(links=2),
+    Counts(states=9_197_911, steps=49_228_359, depth=68, cut=1_905_492),
+    script=RUNNING,
+)
+
 MODELS: tuple[Model[State], ...] = (
     LINKS_BREAK,
     LINES_BREAK,
@@ -88,4 +97,5 @@ MODELS: tuple[Model[State], ...] = (
     LATE_EVENTS,
     GIVEN_UP_TWICE,
     ALL_LATE,
+    NOTHING_PROMPT,
 )
