@@ -13,7 +13,7 @@ import pytest
 
 from mesos_spec.kernel import Heads, Specification, action, each_step, require
 from mesos_spec.tools.search.checker import Limits, check
-from mesos_spec.tools.search.fast import driver, machine
+from mesos_spec.tools.search.fast import driver, machine, two
 from mesos_spec.tools.search.fast.driver import FastSearch, kernel_named
 from model_tests.spec.test_fast import EACH, Net, Note, agree, model_of, who
 
@@ -139,3 +139,48 @@ def test_a_claim_of_steps_about_all_keys_is_asked_again_when_there_are_more(
     found = agree(model_of(spec, None), kernel)
     assert found.broken is not None
     assert len(found.broken.steps) == 5
+
+
+@EACH
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_mail_that_nobody_takes_is_told_where_all_rows_are_looked_up_again(
+    kernel: str, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two cores, one found the mail while the other's states brought channels into being."""
+
+    @action(changes="held queue", bit=who)
+    def double(s: Net, bit: int) -> None:
+        """A number is made of nine bits; with large ones goes mail that nobody takes."""
+        require(s.held[0] < 9, "there is a bit to choose")
+        s.held[0] += 1
+        s.held[1] = 2 * s.held[1] + bit
+        if s.held[0] == 9 and s.held[1] >= 300:
+            s.queue[0] += Note(1)
+
+    @action(changes="held")
+    def go_on(s: Net) -> None:
+        """The number is chosen."""
+        require(s.held[0] == 9, "all bits are chosen")
+        s.held[0] = 10
+
+    @action(changes="queue")
+    def send(s: Net) -> None:
+        """Something is sent to where nobody sent before."""
+        require(s.held[0] == 10, "the number was chosen")
+        require(s.held[1] > 250, "it is large")
+        s.queue[s.held[1] // 16] += Note(1)
+
+    monkeypatch.setattr(machine, "WARM", 1)
+    monkeypatch.setattr(two, "AHEAD", 8)
+    monkeypatch.setattr(two, "PART", 2)
+    heads: Heads[Net] = Heads(("queue",), (), lambda s, field, key: key == 0)
+    spec: Specification[Net] = Specification(
+        name="net", init=lambda bounds: Net(), actions=(double, go_on, send), heads=heads
+    )
+    model = model_of(spec, None)
+    fast = FastSearch(model, Limits(), kernel_named(kernel), jobs=jobs).run()
+    plain = check(model, plain=True)
+    assert plain.broken is not None
+    assert fast.broken is not None
+    assert fast.broken.why == plain.broken.why
+    assert len(fast.broken.steps) == len(plain.broken.steps) == 9

@@ -69,14 +69,17 @@ class TwoCores:
             inserted = None if batch is None else self._insert(batch)
             self._inherit(added, base, next_base)
             following = work.result()
+            if batch is not None:  # now, while its states have rows
+                search._count(batch.counts, batch.stuck)
             rows, layout = search.rows, search.machine.layout
             if added is not None:
                 self._free.append(added.batch)
                 missed = np.concatenate([part for _, part in sorted(added.missed, key=_first)])
                 if len(missed):
                     search._resolve(missed, search.next_rows, next_base)
-            if batch is not None:
-                self._settle(batch)
+            if batch is not None and batch.counts[5]:
+                search._unsure(len(batch.unsure))
+                search._check(batch.unsure[: batch.counts[5]])
             if search.rows is not rows:
                 inserted = None  # every row was looked up again
             if search.machine.layout is not layout:
@@ -149,14 +152,6 @@ class TwoCores:
         store.n, search.at = int(n), batch.end
         none = (begin, np.empty((0, 3), np.int64))
         return _Added(begin, store.n, batch, iter(range(begin, store.n, PART)), [none])
-
-    def _settle(self, batch: _Batch) -> None:
-        """Take note of what was found in a batch, and check the steps that were not."""
-        search = self.search
-        search._count(batch.counts, batch.stuck)
-        if batch.counts[5]:
-            search._unsure(len(batch.unsure))
-            search._check(batch.unsure[: batch.counts[5]])
 
 
 def _first(part: tuple[int, Array]) -> int:
