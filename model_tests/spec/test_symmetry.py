@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mesos_spec.__main__ import main
 from mesos_spec.examples import post_office, two_phase_commit
 from mesos_spec.examples.post_office import Bye, Post, Stamp
-from mesos_spec.kernel import Bag, Fifo, Table, Untold, action, always, require
+from mesos_spec.kernel import Bag, Fifo, Per, Table, Untold, action, always, require
 from mesos_spec.kernel.model import Alike, Model
 from mesos_spec.models import named
 from mesos_spec.models.of_likes import MODELS
@@ -114,6 +114,22 @@ def test_a_start_or_program_that_is_not_alike_is_told() -> None:
         check_reduced(unlike)
     with pytest.raises(Untold, match="it begins otherwise"):
         check_reduced(replace(named("offers"), alike=((("a1",), ("a2",)),)))
+
+
+@pytest.mark.parametrize("got", [{"b": 1}, {"a": 2, "b": 1}])
+def test_who_begins_with_more_is_not_alike(got: dict[str, int]) -> None:
+    @action(changes="got", customer=lambda s: s.customers)
+    def pay(s: Post, customer: str) -> None:
+        """A stamp is given back."""
+        require(s.got[customer] > 0, "there is one")
+        s.got[customer] -= 1
+
+    start = Post(customers=("a", "b"), got=Per(got))
+    spec = replace(post_office.SPEC, init=lambda bounds: start, actions=(pay,))
+    alike: Alike = ((("a",), ("b",)),)
+    model = Model(name="post", title="A toy", spec=spec, bounds=("a", "b"), alike=alike)
+    with pytest.raises(Untold, match="it begins otherwise"):
+        check_reduced(model)
 
 
 def test_who_does_not_say_what_is_alike_is_told() -> None:

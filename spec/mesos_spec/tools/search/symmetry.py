@@ -88,8 +88,10 @@ class Reduced(Memoised[S]):
         self._images: list[dict[tuple[int, int], tuple[int, int]]] = [{} for _ in self._by]
         self._least: dict[Row, Row] = {}  # some representatives found lately
         self._answers = -1  # how many different answers were known when images were looked at
-        for at, by in enumerate(self._by):
-            if self.image(self.first, at) != self.first:
+        begins = dict(self.state(self.first).cells())
+        for by in self._by:
+            image = {(f, renamed(key, by)): renamed(held, by) for (f, key), held in begins.items()}
+            if image != begins:  # what a cell holds at the start is 0 in rows, and has no image
                 raise Untold(f"{model.name} is not the same after {_said(by)}: it begins otherwise")
 
     def image(self, row: Row, at: int) -> Row:
