@@ -149,7 +149,7 @@ def waits(states: Any, t: Any, prompt: Any) -> Any:
 
 @within
 def find(states: Any, t: Any, g: Any, rows: Any, at: Any, trees: Any, missed: Any, nm: Any) -> Any:
-    """Look up one row; how many are missed then, of which each is (state, group, which edge)."""
+    """Look up one row; how many are missed then, of which each is (state, group, which way)."""
     row = walk(states, t, trees[0][g], trees)
     if row < 0:
         missed[nm, 0] = t
@@ -165,7 +165,7 @@ def find(states: Any, t: Any, g: Any, rows: Any, at: Any, trees: Any, missed: An
 def settle(states: Any, t: Any, rows: Any, at: Any, look: Any, missed: Any, nm: Any) -> Any:
     """Look up every row of state `t` that is not known: those that are -3 in `rows[at]`.
 
-    What is not found is -1, and (state, group, which edge) is added to `missed`; what nobody needs,
+    What is not found is -1, and (state, group, which way) is added to `missed`; what nobody needs,
     since the state is beyond the cut or has prompt mail, is -2.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, flags = look
@@ -369,7 +369,7 @@ def lacks(mail: Any) -> Any:
 def check(states: Any, origin: Any, lo: Any, hi: Any, look: Any, know: Any, unsure: Any) -> int:
     """Check the steps `lo` to `hi` of `origin`; those that are not known to pass are `unsure`.
 
-    Those are (state, effect, which of its checks, a number for the edge that is lacking).
+    Those are (state, effect, which of its checks, a number for the way that is lacking).
     """
     _, _, (check_from, check_many, check_of, trees) = know
     unknown = 0

@@ -172,7 +172,7 @@ def _step(words: Array, here: Array, ref: Array, trees: Any) -> Array:
 def settle(states: Array, first: Array, rows: Array, stale: Array, look: Any) -> list[Array]:
     """Look up in `rows`, of the states `first`, what is `stale`; what is missed.
 
-    Of that: state, group, and a number for the edge that is lacking.
+    Of that: state, group, and a number for the way that is lacking.
     """
     (hurry, calm, groups, marked, alone), prompt, trees, flags = look
     needed = np.full(len(rows), groups, np.int16)
@@ -315,7 +315,7 @@ def check(
 ) -> int:
     """Check the steps `lo` to `hi`; those that are not known to pass are `unsure`.
 
-    Those are (state, effect, which of its checks, a number for the edge that is lacking).
+    Those are (state, effect, which of its checks, a number for the way that is lacking).
     """
     whose, effect = np.ascontiguousarray(steps[lo:hi, :2].T)
     return _check(states, whose, effect, know, unsure)

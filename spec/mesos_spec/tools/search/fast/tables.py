@@ -53,7 +53,7 @@ class Tables:
         keep, value = [U64] * layout.words, [0] * layout.words
         for place, number in writes:
             if place >= len(layout.bits):
-                continue  # the default, of a cell that was never anything else
+                continue  # what it holds at the start, of a cell that was never anything else
             word, shift = layout.word[place], layout.shift[place]
             keep[word] &= ~(layout.mask[place] << shift) & U64
             value[word] |= number << shift
